@@ -1,0 +1,1 @@
+"""Signed items: SQLite store, search, anti-entropy."""

@@ -1,0 +1,1 @@
+"""The `headwater` command: one module per command."""

@@ -1,0 +1,78 @@
+"""What a link is to the rest of the node: `iroh.py` and `memory.py` both satisfy it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from headwater.errors import Unavailable
+from headwater.wire.ids import NodeId
+
+__all__ = ["Endpoint", "Link", "LinkClosed", "Stream"]
+
+
+class LinkClosed(Unavailable):
+    """The link or stream ended: the other side closed it, reset it, or went silent."""
+
+    code = "link_closed"
+
+
+class Stream(Protocol):
+    """A bidirectional, ordered, flow-controlled byte stream."""
+
+    async def write(self, payload: bytes) -> None:
+        """Queue all of it; waits while the other side is slow. Raises: LinkClosed."""
+
+    async def finish(self) -> None:
+        """No more will be written; reading goes on. Raises: LinkClosed."""
+
+    async def read(self, limit: int) -> bytes:
+        """Between 1 and `limit` bytes, or b"" after the other side's finish. Raises: LinkClosed."""
+
+    async def read_exact(self, size: int) -> bytes:
+        """Exactly `size` bytes. Raises: LinkClosed when fewer come."""
+
+    def reset(self) -> None:
+        """Give up both directions at once; what is queued is dropped. Never raises."""
+
+
+class Link(Protocol):
+    """An authenticated, encrypted connection to one node."""
+
+    @property
+    def peer(self) -> NodeId: ...
+
+    @property
+    def is_dialler(self) -> bool:
+        """Whether this side opened it."""
+
+    def path(self) -> tuple[str, float | None]:
+        """How it runs now (`direct 192.0.2.7:4711`, `relay`), and its round-trip time in seconds if known."""
+
+    async def open_stream(self, *, priority: int = 0) -> Stream:
+        """A new stream; greater priority is sent first. The other side sees it with the first byte. Raises: LinkClosed."""
+
+    async def accept_stream(self) -> Stream:
+        """The next stream that the other side opened. Raises: LinkClosed."""
+
+    async def wait_closed(self) -> str:
+        """Until it is closed by either side; the reason."""
+
+    def close(self, reason: str) -> None:
+        """At once, with everything on it. Never raises."""
+
+
+class Endpoint(Protocol):
+    """This node's side of all its links."""
+
+    @property
+    def node(self) -> NodeId: ...
+
+    def addresses(self) -> tuple[str, ...]:
+        """`ip:port` where it can be dialled."""
+
+    async def connect(self, node: NodeId, addresses: Sequence[str]) -> Link:
+        """A link to exactly that node. Raises: Unavailable when it does not answer."""
+
+    async def accept(self) -> Link:
+        """The next incoming link. Raises: LinkClosed when the endpoint was closed."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,90 @@
+"""What the node is busy with, for people: each job with what it has done, at what rate, and how it ended."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from headwater.errors import NotFound
+from headwater.node.events import Event, Events
+
+__all__ = ["Activity", "Job"]
+
+MAX_ENDED_JOBS = 200
+
+Kind = Literal["share", "upload", "get"]
+Phase = Literal["waiting", "receiving", "probing", "preparing", "hashing", "fetching", "done", "failed", "cancelled"]
+_ENDED = ("done", "failed", "cancelled")
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One thing under way. Units: `done` and `total` in bytes, except while preparing: milliseconds of video."""
+
+    id: str
+    kind: Kind
+    title: str
+    started_s: float
+    phase: Phase = "waiting"
+    done: int = 0
+    total: int = 0
+    rate: float = 0.0
+    """Units of `done` a second, over the last seconds."""
+    video: str = ""
+    """Hex id, once known."""
+    error: str = ""
+    ended_s: float | None = None
+    cancel: Callable[[], None] | None = field(default=None, repr=False)
+    _mark: tuple[float, int] = (0.0, 0)
+
+    @property
+    def is_ended(self) -> bool:
+        return self.phase in _ENDED
+
+
+class Activity:
+    """The jobs, newest last. Shape: all running ones and the last MAX_ENDED_JOBS ended ones."""
+
+    def __init__(self, events: Events, now: Callable[[], float]) -> None:
+        self._events, self._now = events, now
+        self._ids = itertools.count(1)
+        self._jobs: dict[str, Job] = {}
+
+    def start(self, kind: Kind, title: str, cancel: Callable[[], None] | None = None) -> Job:
+        job = Job(str(next(self._ids)), kind, title, self._now(), cancel=cancel)
+        self._jobs[job.id] = job
+        ended = [j.id for j in self._jobs.values() if j.is_ended]
+        for old in ended[: max(0, len(ended) - MAX_ENDED_JOBS)]:
+            del self._jobs[old]
+        self._events.publish(Event("jobs", job.id))
+        return job
+
+    def progress(self, job: Job, phase: Phase, done: int, total: int) -> None:
+        """Tell how far it is; listeners hear of it at most four times a second."""
+        now = self._now()
+        changed = phase != job.phase
+        job.phase, job.done, job.total = phase, done, total
+        since, before = job._mark
+        if changed or since == 0.0 or done < before:
+            job._mark, job.rate = (now, done), 0.0
+        elif now - since >= 0.25:
+            rate = (done - before) / (now - since)
+            job.rate = rate if job.rate == 0.0 else 0.7 * job.rate + 0.3 * rate
+            job._mark = (now, done)
+        else:
+            return
+        self._events.publish(Event("job", job.id))
+
+    def end(self, job: Job, phase: Literal["done", "failed", "cancelled"], error: str = "") -> None:
+        job.phase, job.error, job.ended_s, job.rate, job.cancel = phase, error, self._now(), 0.0, None
+        self._events.publish(Event("jobs", job.id, error))
+
+    def jobs(self) -> list[Job]:
+        return list(self._jobs.values())
+
+    def cancel(self, job_id: str) -> None:
+        """Ask a job to stop; it ends as `cancelled` soon after. Raises: NotFound when it is not running."""
+        job = self._jobs.get(job_id)
+        if job is None or job.is_ended or job.cancel is None:
+            raise NotFound(f"job {job_id} is not running, there is nothing to cancel")
+        job.cancel()

@@ -1,0 +1,75 @@
+"""Every setting with its default, its unit and the reason for it; `cli/settings.py` merges file < environment < flags."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["Config", "DiscoveryConfig", "LimitsConfig", "LinkConfig", "StoreConfig", "WebConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkConfig:
+    bind: str = "0.0.0.0:0"
+    """Address of the one UDP port; port 0 lets the system choose."""
+    max_peers: int = 50
+    """Links kept at once; a newcomer past that is told to come back later."""
+    silence_s: float = 1.2
+    """A neighbour that says nothing for this long is dead (pings go every quarter of it)."""
+    relay: str = "off"
+    """`off`, `public` (the iroh project's relays) or a relay's URL, for nodes that cannot reach each other directly."""
+    mesh_secret: str = ""
+    """Not empty: a closed mesh. Links without the same secret are refused before anything else is said."""
+    delay_ms: float = 0.0
+    """One-way delay added to what this node sends: for measuring, not for use."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryConfig:
+    lan: bool = True
+    """Announce and look for nodes by mDNS."""
+    interface: str = ""
+    """Only this address's interface (the lab and the tests use 127.0.0.1); empty means all."""
+    join: tuple[str, ...] = ()
+    """Nodes to dial at start: `host:port` of a page, or `headwater://join/...`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsConfig:
+    up_bytes_per_s: int = 0
+    """0 means no limit."""
+    down_bytes_per_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    quota_bytes: int = 0
+    """What fetched videos may take on disk; 0 means all but `reserve_bytes` of it."""
+    reserve_bytes: int = 256 * 1024 * 1024
+    """Always left free on the disk, so that nothing else on the machine fails because of us."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    http: str = "127.0.0.1:7333"
+    """Where the page is served; port 0 lets the system choose."""
+    http_is_default: bool = True
+    """Nobody asked for exactly this port: the next free one will do when it is taken."""
+    lan: bool = False
+    """Serve the page to the LAN as well; changing anything from there needs the owner's token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    state: Path
+    """Where key, catalogue and fetched videos live; one node at a time."""
+    name: str = ""
+    """What people call this node; empty means the machine's name."""
+    folders: tuple[Path, ...] = ()
+    """Folders shared and watched while the node runs."""
+    prepare: Literal["auto", "never"] = "auto"
+    """`auto`: a file that browsers cannot play gets a copy that they can; `never`: files are shared as they are."""
+    link: LinkConfig = field(default_factory=LinkConfig)
+    discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
+    web: WebConfig = field(default_factory=WebConfig)

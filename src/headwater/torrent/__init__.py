@@ -1,0 +1,1 @@
+"""libtorrent at the border: making info-dicts (the bridge to BitTorrent comes later)."""

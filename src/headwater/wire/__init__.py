@@ -1,0 +1,1 @@
+"""Messages, items and frames: bytes <-> frozen structs. Pure: no clock, no socket."""

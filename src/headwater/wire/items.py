@@ -1,0 +1,179 @@
+"""Signed catalogue items: what spreads by gossip. Bytes are canonical MessagePack; the author signs them.
+
+Every kind follows one rule: of two items with the same `item_key`, the greater `(version, digest)` wins,
+on every node, in whatever order they arrive. A Retraction shares its key with the VideoEntry that it ends.
+"""
+
+import hashlib
+from typing import Annotated, Literal
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Meta, Struct
+
+from headwater.errors import RemoteProtocolError
+from headwater.wire.ids import ItemKey, NodeId, VideoId
+
+__all__ = [
+    "MAX_ITEM_BYTES",
+    "Body",
+    "Holding",
+    "Item",
+    "NodeRecord",
+    "Retraction",
+    "Signed",
+    "Subtitle",
+    "VideoEntry",
+    "open_item",
+    "sign_item",
+]
+
+MAX_ITEM_BYTES = 16 * 1024
+_DOMAIN = b"headwater/item/1\0"
+
+Id32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Title = Annotated[str, Meta(min_length=1, max_length=300)]
+Word = Annotated[str, Meta(max_length=64)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Version = Annotated[int, Meta(ge=1, le=2**53)]
+"""Milliseconds since 1970 by the author's clock, or one more than the last one where that is greater."""
+
+
+class NodeRecord(Struct, frozen=True, tag="node", omit_defaults=True):
+    """Who a node is and where it answers. Expires unless renewed."""
+
+    version: Version
+    name: Name
+    addresses: Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=16)] = ()
+    """`ip:port` of its link endpoint, the likeliest first."""
+    page: Annotated[str, Meta(max_length=200)] = ""
+    """Its HTTP address where it serves others (`http://ip:port`), else empty."""
+    roles: Annotated[tuple[Word, ...], Meta(max_length=8)] = ()
+    uplink_bps: Count = 0
+    quota_bytes: Count = 0
+
+
+class Subtitle(Struct, frozen=True):
+    """A WebVTT track, fetched as a blob."""
+
+    language: Word
+    label: Word
+    blob: Id32
+
+
+class VideoEntry(Struct, frozen=True, tag="video", omit_defaults=True):
+    """A finished recording, or any other file, as its channel describes it."""
+
+    version: Version
+    video: Id32
+    pieces_root: Id32
+    """Root of the file's BEP 52 Merkle tree: blocks are proven against it before the info-dict is here."""
+    piece_bytes: Annotated[int, Meta(ge=16384, le=16 * 1024 * 1024)]
+    size_bytes: Annotated[int, Meta(ge=1, le=2**50)]
+    title: Title
+    file_name: Annotated[str, Meta(min_length=1, max_length=255)]
+    media_type: Word
+    """Of the bytes as they are (`video/mp4`, `video/webm`, `video/x-matroska`, `application/octet-stream`)."""
+    plays: Literal["direct", "remux", "transcode", "no"] = "no"
+    """What it takes to show the bytes in a browser."""
+    duration_ms: Count = 0
+    width: Annotated[int, Meta(ge=0, le=65536)] = 0
+    height: Annotated[int, Meta(ge=0, le=65536)] = 0
+    codecs: Annotated[tuple[Word, ...], Meta(max_length=8)] = ()
+    infohash_v1: Annotated[bytes, Meta(max_length=20)] = b""
+    poster: Annotated[bytes, Meta(max_length=32)] = b""
+    """SHA-256 of a JPEG or WebP blob, or empty."""
+    storyboard: Annotated[bytes, Meta(max_length=32)] = b""
+    """SHA-256 of a picture of `storyboard_columns` tiles a row, one tile every `storyboard_step_ms`."""
+    storyboard_columns: Annotated[int, Meta(ge=0, le=64)] = 0
+    storyboard_rows: Annotated[int, Meta(ge=0, le=64)] = 0
+    storyboard_step_ms: Count = 0
+    subtitles: Annotated[tuple[Subtitle, ...], Meta(max_length=32)] = ()
+    node: Id32 = bytes(32)
+    """The node that published it and holds it whole."""
+    created_ms: Count = 0
+
+
+class Retraction(Struct, frozen=True, tag="retract"):
+    """The channel takes back what it published."""
+
+    version: Version
+    video: Id32
+
+
+class Holding(Struct, frozen=True, tag="hold"):
+    """A node (the author) has a copy, is fetching one, or has no more."""
+
+    version: Version
+    video: Id32
+    state: Literal["whole", "partial", "gone"]
+
+
+Body = NodeRecord | VideoEntry | Retraction | Holding
+
+
+class Signed(Struct, frozen=True, array_like=True):
+    """An item as it travels: the signed bytes themselves are kept, so they can be passed on unchanged."""
+
+    author: Id32
+    body: Annotated[bytes, Meta(max_length=MAX_ITEM_BYTES)]
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+
+class Item(Struct, frozen=True):
+    """A Signed whose signature was checked: the only form in which the rest of the code meets one."""
+
+    signed: Signed
+    author: NodeId
+    body: Body
+    key: ItemKey
+    digest: bytes
+    """SHA-256 of author and body, 32 bytes."""
+
+    @property
+    def version(self) -> int:
+        return self.body.version
+
+    @property
+    def video(self) -> VideoId | None:
+        return None if isinstance(self.body, NodeRecord) else VideoId(self.body.video)
+
+    def replaces(self, other: "Item") -> bool:
+        """Whether this one wins over another of the same key."""
+        return (self.version, self.digest) > (other.version, other.digest)
+
+
+_encoder = msgspec.msgpack.Encoder(order="sorted")
+_decoder = msgspec.msgpack.Decoder(Body)
+_KINDS = {NodeRecord: b"n", VideoEntry: b"v", Retraction: b"v", Holding: b"h"}
+
+
+def _item(signed: Signed, body: Body) -> Item:
+    subject = b"" if isinstance(body, NodeRecord) else body.video
+    key = hashlib.sha256(_KINDS[type(body)] + signed.author + subject).digest()[:16]
+    digest = hashlib.sha256(signed.author + signed.body).digest()
+    return Item(signed, NodeId(signed.author), body, ItemKey(key), digest)
+
+
+def sign_item(key: Ed25519PrivateKey, body: Body) -> Item:
+    """The item that `key` vouches for."""
+    raw = _encoder.encode(body)
+    if len(raw) > MAX_ITEM_BYTES:
+        raise ValueError(f"the item takes {len(raw)} bytes, the limit is {MAX_ITEM_BYTES}")
+    author = key.public_key().public_bytes_raw()
+    return _item(Signed(author, raw, key.sign(_DOMAIN + raw)), body)
+
+
+def open_item(signed: Signed) -> Item:
+    """The checked item. Raises: RemoteProtocolError on a forged signature or a malformed body."""
+    try:
+        Ed25519PublicKey.from_public_bytes(signed.author).verify(signed.signature, _DOMAIN + signed.body)
+    except (InvalidSignature, ValueError) as error:
+        raise RemoteProtocolError("an item's signature does not match its author") from error
+    try:
+        body = _decoder.decode(signed.body)
+    except msgspec.DecodeError as error:
+        raise RemoteProtocolError(f"a signed item is malformed: {error}") from error
+    return _item(signed, body)
