@@ -1,0 +1,33 @@
+"""`/api/v1/uploads`: a file that a page hands over, streamed to disk as it comes."""
+
+from fastapi import APIRouter, Request
+
+from headwater.errors import LocalUsageError
+from headwater.web.api.models import JobView
+from headwater.web.api.view import job_view
+from headwater.web.asked import NodeDep
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v1", tags=["library"])
+
+MAX_NAME_BYTES = 255
+
+
+@router.put("/uploads/{file_name}", status_code=202)
+async def upload(request: Request, file_name: str, node: NodeDep) -> JobView:
+    """The raw body becomes a file of this node and is shared."""
+    declared = request.headers.get("content-length")
+    total = int(declared) if declared is not None else None
+    job = await node.shares.receive_upload(_plain(file_name), request.stream(), total)
+    return job_view(job)
+
+
+def _plain(file_name: str) -> str:
+    """The name. Raises: LocalUsageError when it is none that a file could have everywhere."""
+    is_odd = file_name.strip(". ") == "" or any(c in "/\\\0" or ord(c) < 32 for c in file_name)
+    if is_odd or len(file_name.encode()) > MAX_NAME_BYTES:
+        raise LocalUsageError(
+            f"{file_name[:80]!r} cannot be a file's name: rename it, then try again"
+        )
+    return file_name

@@ -1,0 +1,1 @@
+"""What players read: files by ranges, pictures, subtitles, playlists, HLS."""

@@ -1,0 +1,52 @@
+"""`/v/{id}/file`: a video's bytes, wherever in the mesh they lie."""
+
+from fastapi import APIRouter, Request, Response
+
+from headwater.web.asked import NodeDep, VideoDep
+from headwater.web.gateway.answer import answer
+from headwater.web.gateway.content import OCTETS, SAFE_HEADERS, disposition, etag_of, safe_type
+from headwater.web.gateway.streaming import ReadResponse
+from headwater.web.port import Node
+from headwater.wire.ids import VideoId
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["playback"])
+
+MAX_SESSION = 100
+
+
+@router.head("/v/{video}/file", include_in_schema=False)
+@router.head("/v/{video}/file/{file_name}", include_in_schema=False)
+@router.get("/v/{video}/file/{file_name}", include_in_schema=False)
+@router.get("/v/{video}/file", response_class=Response)
+async def file(
+    request: Request, video: VideoDep, node: NodeDep, download: bool = False
+) -> Response:
+    """The bytes of a video, or the range of them that was asked for."""
+    reader = node.transfers.reader(video)
+    found = answer(request.method, request.headers, reader.size_bytes, etag_of(video))
+    headers = found.headers | _labels(node, video, reader.media_type, download)
+    if found.part is None:
+        return Response(None, found.status, headers)
+    length = found.part.end - found.part.start
+    chunks = reader.read(found.part.start, length, session=_session(request))
+    return ReadResponse(chunks, length, status=found.status, headers=headers)
+
+
+def _labels(node: Node, video: VideoId, claimed_type: str, is_download: bool) -> dict[str, str]:
+    found = node.catalogue.entry(video)
+    name = found.entry.file_name if found is not None else f"{video.hex()[:10]}.bin"
+    media_type = safe_type(claimed_type)
+    is_attached = is_download or media_type == OCTETS
+    place = disposition(name, is_download=is_attached)
+    return {"Content-Type": media_type, "Content-Disposition": place, **SAFE_HEADERS}
+
+
+def _session(request: Request) -> str | None:
+    """Who is playing: a newer range of one player ends its older one. None: nobody said."""
+    asked = request.query_params.get("session") or request.headers.get("x-playback-session-id")
+    if not asked:
+        return None
+    client = request.client.host if request.client else ""
+    return f"{client} {asked[:MAX_SESSION]}"

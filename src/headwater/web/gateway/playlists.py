@@ -1,0 +1,22 @@
+"""`/v/{id}/playlist.m3u`: what a desktop player opens."""
+
+from fastapi import APIRouter, Request, Response
+
+from headwater.web.asked import NodeDep, VideoDep, known
+from headwater.web.gateway.content import disposition
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v/{video}", tags=["playback"])
+
+
+@router.get("/playlist.m3u", response_class=Response)
+async def playlist(request: Request, video: VideoDep, node: NodeDep) -> Response:
+    """A playlist of one: players take any codec, so they get the file itself."""
+    entry = known(node, video).entry
+    title = " ".join(entry.title.split())
+    address = f"{request.url.scheme}://{request.url.netloc}/v/{video.hex()}/file"
+    text = f"#EXTM3U\n#EXTINF:{entry.duration_ms // 1000 or -1},{title}\n{address}\n"
+    name = f"{entry.file_name.rpartition('.')[0] or entry.file_name}.m3u"
+    headers = {"Content-Disposition": disposition(name, is_download=False)}
+    return Response(text, headers=headers, media_type="audio/x-mpegurl")
