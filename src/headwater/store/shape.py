@@ -31,7 +31,9 @@ class VideoShape:
         if self.size_bytes < 1:
             raise RemoteProtocolError(f"a video has at least 1 byte, not {self.size_bytes}")
         if self.piece_bytes < BLOCK_BYTES or self.piece_bytes & (self.piece_bytes - 1):
-            raise RemoteProtocolError(f"{self.piece_bytes} is no piece size: it must be a power of two of at least 16384")
+            raise RemoteProtocolError(
+                f"{self.piece_bytes} is no piece size: it must be a power of two of at least 16384"
+            )
 
     @property
     def blocks(self) -> int:
