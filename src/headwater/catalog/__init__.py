@@ -1,1 +1,1 @@
-"""Signed items: SQLite store, search, anti-entropy."""
+"""Signed items: SQLite store, search, anti-entropy, gossip."""

@@ -18,6 +18,7 @@ from headwater.wire.ids import ItemKey, NodeId, VideoId
 __all__ = [
     "MAX_ITEM_BYTES",
     "Body",
+    "Claim",
     "Holding",
     "Item",
     "NodeRecord",
@@ -25,6 +26,8 @@ __all__ = [
     "Signed",
     "Subtitle",
     "VideoEntry",
+    "claim_of",
+    "item_key",
     "open_item",
     "sign_item",
 ]
@@ -122,10 +125,9 @@ class Signed(Struct, frozen=True, array_like=True):
     signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 
-class Item(Struct, frozen=True):
-    """A Signed whose signature was checked: the only form in which the rest of the code meets one."""
+class Claim(Struct, frozen=True):
+    """What an item says, before its signature was checked: enough to see whether it would be news."""
 
-    signed: Signed
     author: NodeId
     body: Body
     key: ItemKey
@@ -140,9 +142,15 @@ class Item(Struct, frozen=True):
     def video(self) -> VideoId | None:
         return None if isinstance(self.body, NodeRecord) else VideoId(self.body.video)
 
-    def replaces(self, other: "Item") -> bool:
+    def replaces(self, other: "Claim") -> bool:
         """Whether this one wins over another of the same key."""
         return (self.version, self.digest) > (other.version, other.digest)
+
+
+class Item(Claim, frozen=True):
+    """A Signed whose signature was checked: the only form in which the rest of the code meets one."""
+
+    signed: Signed
 
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")
@@ -150,30 +158,45 @@ _decoder = msgspec.msgpack.Decoder(Body)
 _KINDS = {NodeRecord: b"n", VideoEntry: b"v", Retraction: b"v", Holding: b"h"}
 
 
-def _item(signed: Signed, body: Body) -> Item:
-    subject = b"" if isinstance(body, NodeRecord) else body.video
-    key = hashlib.sha256(_KINDS[type(body)] + signed.author + subject).digest()[:16]
+def item_key(kind: type[Body], author: bytes, video: bytes = b"") -> ItemKey:
+    """The key that an author's items of that kind about that video share (a NodeRecord has no video)."""
+    return ItemKey(hashlib.sha256(_KINDS[kind] + author + video).digest()[:16])
+
+
+def claim_of(signed: Signed) -> Claim:
+    """Raises: RemoteProtocolError on a malformed body."""
+    try:
+        body = _decoder.decode(signed.body)
+    except msgspec.DecodeError as error:
+        raise RemoteProtocolError(f"a signed item is malformed: {error}") from error
+    key = item_key(type(body), signed.author, b"" if isinstance(body, NodeRecord) else body.video)
     digest = hashlib.sha256(signed.author + signed.body).digest()
-    return Item(signed, NodeId(signed.author), body, ItemKey(key), digest)
+    return Claim(NodeId(signed.author), body, key, digest)
 
 
 def sign_item(key: Ed25519PrivateKey, body: Body) -> Item:
-    """The item that `key` vouches for."""
+    """The item that `key` vouches for. Raises: ValueError when a field passes its bound (nobody would take it)."""
     raw = _encoder.encode(body)
     if len(raw) > MAX_ITEM_BYTES:
         raise ValueError(f"the item takes {len(raw)} bytes, the limit is {MAX_ITEM_BYTES}")
     author = key.public_key().public_bytes_raw()
-    return _item(Signed(author, raw, key.sign(_DOMAIN + raw)), body)
+    try:
+        return _checked(Signed(author, raw, key.sign(_DOMAIN + raw)))
+    except RemoteProtocolError as error:
+        raise ValueError(f"nobody would take this item: {error}") from error
 
 
 def open_item(signed: Signed) -> Item:
     """The checked item. Raises: RemoteProtocolError on a forged signature or a malformed body."""
     try:
-        Ed25519PublicKey.from_public_bytes(signed.author).verify(signed.signature, _DOMAIN + signed.body)
+        Ed25519PublicKey.from_public_bytes(signed.author).verify(
+            signed.signature, _DOMAIN + signed.body
+        )
     except (InvalidSignature, ValueError) as error:
         raise RemoteProtocolError("an item's signature does not match its author") from error
-    try:
-        body = _decoder.decode(signed.body)
-    except msgspec.DecodeError as error:
-        raise RemoteProtocolError(f"a signed item is malformed: {error}") from error
-    return _item(signed, body)
+    return _checked(signed)
+
+
+def _checked(signed: Signed) -> Item:
+    claim = claim_of(signed)
+    return Item(claim.author, claim.body, claim.key, claim.digest, signed)

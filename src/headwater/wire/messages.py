@@ -75,10 +75,12 @@ class Goodbye(Struct, frozen=True, tag="bye"):
     retry: bool = True
 
 
-class Digest(Struct, frozen=True, tag="digest"):
+class Digest(Struct, frozen=True, tag="digest", omit_defaults=True):
     """Anti-entropy, step 1: XOR of the digests of all items by bucket of their key (8 bytes a bucket, 256 buckets)."""
 
     buckets: Annotated[bytes, Meta(min_length=2048, max_length=2048)]
+    is_answer: bool = False
+    """Sent because the other's Digest differs, so that both sides learn what they lack: not answered by a third."""
 
 
 class Summary(Struct, frozen=True, tag="summary"):

@@ -1,0 +1,93 @@
+"""The catalogue's SQLite file: its tables, how it is opened, and what happens when it is damaged."""
+
+import logging
+import sqlite3
+from pathlib import Path
+
+from headwater.errors import Conflict
+
+__all__ = ["connect", "prepare"]
+
+log = logging.getLogger(__name__)
+
+_VERSION = 1
+_TABLES = """
+CREATE TABLE item (
+    id        INTEGER PRIMARY KEY,
+    key       BLOB NOT NULL,
+    version   INTEGER NOT NULL,
+    digest    BLOB NOT NULL,
+    author    BLOB NOT NULL,
+    kind      TEXT NOT NULL,              -- the tag of the body: video, retract, hold
+    video     BLOB NOT NULL,
+    body      BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    created   INTEGER NOT NULL DEFAULT 0, -- of a video: its age in lists, ms since 1970
+    label     TEXT NOT NULL DEFAULT '',   -- of a video: its title, folded; of a holding: its state
+    chosen    INTEGER NOT NULL DEFAULT 0  -- 1 for the one entry that stands for its video
+);
+-- Unique by key alone: the writer sees to it. Version and digest ride along, so that anti-entropy
+-- and the check for news read this index only.
+CREATE INDEX item_key ON item (key, version, digest);
+CREATE INDEX item_video ON item (video, kind);
+CREATE INDEX item_author ON item (author, kind, created);
+CREATE INDEX item_chosen ON item (created) WHERE chosen = 1;
+CREATE INDEX item_label ON item (label) WHERE chosen = 1;
+CREATE VIRTUAL TABLE words USING fts5 (
+    text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'", prefix = '1 2 3'
+);
+CREATE TABLE address (
+    node      BLOB PRIMARY KEY,
+    addresses TEXT NOT NULL,              -- JSON list
+    heard_ms  INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+def connect(database: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection for one thread at a time, in autocommit mode."""
+    connection = sqlite3.connect(
+        database, timeout=10, isolation_level=None, check_same_thread=False
+    )
+    # WAL with NORMAL survives kill -9 whole; a power cut may lose the last commits, never the
+    # file, and the mesh gives them back.
+    connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def prepare(database: Path) -> sqlite3.Connection:
+    """The writing connection, tables in place. A damaged file is moved aside: the mesh has it all.
+
+    Raises: Conflict when a newer Headwater wrote the file.
+    """
+    try:
+        return _open(database)
+    except sqlite3.DatabaseError as error:
+        aside = database.with_name(database.name + ".damaged")
+        log.warning("catalog.damaged", extra={"moved_to": str(aside), "reason": str(error)})
+        database.replace(aside)
+        for rest in ("-wal", "-shm"):
+            database.with_name(database.name + rest).unlink(missing_ok=True)
+        return _open(database)
+
+
+def _open(database: Path) -> sqlite3.Connection:
+    connection = connect(database)
+    try:
+        _create_tables(connection, database)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create_tables(connection: sqlite3.Connection, database: Path) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise Conflict(
+            f"{database} was written by a newer Headwater (version {version}): update this one"
+        )
+    if version < _VERSION:
+        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT")
