@@ -1,0 +1,132 @@
+"""Whole copies that somebody asked for: they go on after a restart until they are here."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from headwater.errors import LocalUsageError, NodeError
+from headwater.node.activity import Activity, Job
+from headwater.store.store import Store
+from headwater.store.stored_video import StoredVideo
+from headwater.transfer.transfers import Transfers
+from headwater.wire.ids import VideoId
+
+__all__ = ["Copies"]
+
+log = logging.getLogger(__name__)
+
+MAX_AT_ONCE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One line of copies.json: which video, and the folder it goes to (empty: the store)."""
+
+    video: str
+    directory: str
+
+
+class Copies:
+    """Fetches whole videos, MAX_AT_ONCE at a time, into the store or a folder of the person's."""
+
+    def __init__(
+        self,
+        state: Path,
+        store: Store,
+        transfers: Transfers,
+        activity: Activity,
+        title_of: Callable[[VideoId], str],
+    ) -> None:
+        self._file = state / "copies.json"
+        self._store, self._transfers, self._activity = store, transfers, activity
+        self._title_of = title_of
+        self._wanted: dict[_Wanted, asyncio.Task[None] | None] = {}
+        self._slots = asyncio.Semaphore(MAX_AT_ONCE)
+        self._group: asyncio.TaskGroup | None = None
+        self._is_stopping = False
+
+    async def run(self) -> None:
+        """Resume what was under way, then serve until cancelled."""
+        async with asyncio.TaskGroup() as self._group:
+            for wanted in self._load():
+                self._start(wanted)
+            await asyncio.Event().wait()
+
+    def get(self, video: VideoId, directory: Path | None = None) -> Job:
+        """Fetch all of it. Raises: LocalUsageError when `directory` cannot take it."""
+        if directory is not None:
+            if not directory.is_dir():
+                raise LocalUsageError(f"{directory} is no folder: make it first, or name another")
+            if not os.access(directory, os.W_OK):
+                raise LocalUsageError(f"{directory} cannot be written to: name another folder")
+        wanted = _Wanted(video.hex(), str(directory.resolve()) if directory else "")
+        job = self._start(wanted)
+        self._save()
+        return job
+
+    def forget(self, video: VideoId) -> None:
+        """Nobody wants it whole any more."""
+        for wanted, task in list(self._wanted.items()):
+            if wanted.video == video.hex() and task is not None:
+                task.cancel()
+
+    def _start(self, wanted: _Wanted) -> Job:
+        video = VideoId(bytes.fromhex(wanted.video))
+        job = self._activity.start("get", self._title_of(video))
+        job.video = wanted.video
+        if self._group is None:
+            raise LocalUsageError("the node is not running")
+        task = self._group.create_task(self._fetch(wanted, video, job), name="copies.get")
+        self._wanted[wanted] = task
+        job.cancel = task.cancel
+        return job
+
+    async def _fetch(self, wanted: _Wanted, video: VideoId, job: Job) -> None:
+        try:
+            async with self._slots:
+                stored = await self._transfers.copy(
+                    video, lambda done, total: self._activity.progress(job, "fetching", done, total)
+                )
+                if wanted.directory:
+                    await self._hand_over(stored, Path(wanted.directory))
+            size = stored.shape.size_bytes
+            self._activity.progress(job, "fetching", size, size)
+            self._activity.end(job, "done")
+        except NodeError as error:
+            self._activity.end(job, "failed", str(error))
+        except OSError as error:
+            where = wanted.directory or "the store"
+            self._activity.end(job, "failed", f"{where} cannot take it: {error.strerror}")
+        except asyncio.CancelledError:
+            if self._is_stopping:
+                raise  # the copy goes on at the next start
+            self._activity.end(job, "cancelled")
+        self._wanted.pop(wanted, None)
+        self._save()
+
+    async def _hand_over(self, stored: StoredVideo, directory: Path) -> None:
+        if stored.owned:
+            await asyncio.to_thread(self._store.release, stored.video, directory)
+
+    def stop(self) -> None:
+        """The node is about to stop: what is under way is kept for the next start."""
+        self._is_stopping = True
+
+    def _load(self) -> list[_Wanted]:
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=list[_Wanted])
+        except FileNotFoundError:
+            return []
+        except (OSError, msgspec.DecodeError) as error:
+            log.warning("copies.unreadable", extra={"file": str(self._file), "reason": str(error)})
+            return []
+
+    def _save(self) -> None:
+        part = self._file.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(list(self._wanted)))
+        part.replace(self._file)

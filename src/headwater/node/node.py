@@ -1,0 +1,232 @@
+"""The composition root: makes every part, joins them, runs them, ends them in order."""
+
+import asyncio
+import logging
+import platform
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from headwater.catalog.catalogue import Catalogue
+from headwater.catalog.gossip import Gossip
+from headwater.discovery.invitation import Invitation
+from headwater.discovery.lan import LanDiscovery
+from headwater.errors import NotFound
+from headwater.link.identity import load_identity
+from headwater.link.iroh import bind
+from headwater.link.port import Endpoint
+from headwater.node.activity import Activity, Job
+from headwater.node.config import Config
+from headwater.node.copies import Copies
+from headwater.node.dispatch import Dispatch
+from headwater.node.events import Event, Events
+from headwater.node.mesh import Mesh
+from headwater.node.neighbours import Neighbours
+from headwater.node.records import Records
+from headwater.node.runtime import remove_runtime, write_runtime
+from headwater.node.shares import Shares
+from headwater.store.store import Store
+from headwater.transfer.bulk_server import BulkServer
+from headwater.transfer.client import BlockClient
+from headwater.transfer.limits import RateLimit
+from headwater.transfer.server import BlockServer
+from headwater.transfer.traffic import Traffic
+from headwater.transfer.transfers import Transfers
+from headwater.web.server import WebServer
+from headwater.wire.ids import NodeId, VideoId, short_id
+from headwater.wire.items import Item, NodeRecord, Signed
+
+__all__ = ["Node"]
+
+log = logging.getLogger(__name__)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Node:
+    """One Headwater process. `started_s` is by `time.monotonic()`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.started_s = time.monotonic()
+        self.ready = asyncio.Event()
+        """Set when the page is served."""
+        self.page = ""
+        self.token = secrets.token_urlsafe(24)
+        self.name = config.name or platform.node().split(".")[0] or "headwater"
+        self.events = Events()
+        self.activity = Activity(self.events, time.monotonic)
+        self.traffic = Traffic()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until stop(). Raises: Conflict when the port is in use, and what else a part says."""
+        state = self.config.state
+        self.identity = load_identity(state)
+        self.web = WebServer(self, self.config.web)
+        self.page = self.web.address
+        self.store = await asyncio.to_thread(Store, state, self.config.store)
+        self.catalogue = Catalogue(state / "catalogue.db", _now_ms)
+        endpoint = await bind(self.identity.key.private_bytes_raw(), self.config.link)
+        up_limit = RateLimit(self.config.limits.up_bytes_per_s)
+        bulk = self._bulk_server(up_limit)
+        try:
+            self._compose(endpoint, bulk, up_limit)
+            await self._run_parts()
+        finally:
+            remove_runtime(state)
+            self.web.close()
+            self._client.close()
+            if bulk is not None:
+                bulk.close()
+            await endpoint.close()
+            self.catalogue.close()
+            await asyncio.to_thread(self.store.close)
+
+    def stop(self) -> None:
+        """Ask run() to end."""
+        self._stopping.set()
+
+    def _bulk_server(self, limit: RateLimit) -> BulkServer | None:
+        if self.config.link.delay_ms:
+            return None  # the links play a long way: nothing may go round them
+        host = self.config.link.bind.rpartition(":")[0].strip("[]")
+        bulk = BulkServer(self.store, limit, self.traffic, host, time.monotonic)
+        bulk.start()
+        return bulk
+
+    def _compose(self, endpoint: Endpoint, bulk: BulkServer | None, up_limit: RateLimit) -> None:
+        config, me, clock = self.config, self.identity.node, time.monotonic
+        self._endpoint = endpoint
+        dispatch = Dispatch(self.events)
+        self.neighbours = Neighbours(endpoint, config.link, self.hello, dispatch)
+        self.gossip = Gossip(self.catalogue, self.neighbours)
+        self.gossip.on_change(self._catalogue_changed)
+        self._records = Records(
+            self.identity.key, self.catalogue, self._describe, _now_ms, self.gossip.publish
+        )
+        down_limit = RateLimit(config.limits.down_bytes_per_s)
+        self._client = BlockClient(
+            self.neighbours, down_limit, self.traffic, clock, use_bulk=bulk is not None
+        )
+        self.transfers = Transfers(
+            me=me,
+            store=self.store,
+            catalogue=self.catalogue,
+            neighbours=self.neighbours,
+            client=self._client,
+            clock=clock,
+            announce=self._records.announce,
+        )
+        server = BlockServer(self.store, bulk, self._hosts, up_limit, self.traffic, clock)
+        dispatch.connect(self.gossip, self.transfers, server)
+        self._copies = Copies(
+            config.state, self.store, self.transfers, self.activity, self._title_of
+        )
+        self.shares = Shares(
+            config,
+            self.store,
+            self.identity.key,
+            self.gossip.publish,
+            self.catalogue,
+            self.activity,
+            self.events,
+        )
+        self._mesh = Mesh(me, self.catalogue, self.neighbours, config.discovery.join)
+
+    async def _run_parts(self) -> None:
+        lan = LanDiscovery(
+            self.config.discovery,
+            self.identity.node,
+            self.name,
+            self._endpoint.addresses(),
+            self._mesh.found,
+        )
+        parts = {
+            "web": self.web.run(),
+            "gossip": self.gossip.run(),
+            "neighbours": self.neighbours.run(),
+            "transfers": self.transfers.run(),
+            "copies": self._copies.run(),
+            "shares": self.shares.run(),
+            "records": self._records.run(),
+            "mesh": self._mesh.run(),
+        }
+        if self.config.discovery.lan:
+            parts["lan"] = lan.run()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(part, name=f"node.{name}") for name, part in parts.items()]
+            write_runtime(self.config.state, self.page, self.token)
+            self.ready.set()
+            await self._stopping.wait()
+            self._copies.stop()
+            for task in tasks:
+                task.cancel()
+
+    # Said of itself.
+
+    def hello(self) -> Signed:
+        """This node's signed record, as `/.well-known/headwater` answers it."""
+        return self._records.own()
+
+    def invitation(self) -> str:
+        """A `headwater://join/...` link to this node."""
+        addresses = self._endpoint.addresses()
+        return Invitation(self.identity.node, addresses, self.config.link.mesh_secret).link()
+
+    def _describe(self, version: int) -> NodeRecord:
+        page = self.page if self.config.web.lan else ""
+        return NodeRecord(
+            version=version,
+            name=self.name[:64],
+            addresses=self._endpoint.addresses()[:16],
+            page=page,
+            uplink_bps=8 * self.config.limits.up_bytes_per_s,
+            quota_bytes=self.config.store.quota_bytes,
+        )
+
+    def _hosts(self) -> tuple[str, ...]:
+        """The addresses of this machine at which a neighbour may try a bulk connection."""
+        hosts = (address.rpartition(":")[0] for address in self._endpoint.addresses())
+        return tuple(dict.fromkeys(hosts))
+
+    # Asked for by web and command line.
+
+    async def join(self, address: str) -> NodeId:
+        """Dial `host:port` or an invitation, and keep the link. Raises: Unavailable, LocalUsageError."""
+        return await self._mesh.join(address)
+
+    def keep(self, video: VideoId) -> Job:
+        """Fetch all of it into the store, in the background. Raises: NotFound."""
+        self.transfers.open(video)
+        return self._copies.get(video)
+
+    def get(self, video: VideoId, directory: Path) -> Job:
+        """Fetch all of it and hand it over in `directory`. Raises: NotFound, LocalUsageError."""
+        self.transfers.open(video)
+        return self._copies.get(video, directory)
+
+    def forget(self, video: VideoId) -> None:
+        """Drop this node's copy of somebody else's video. Raises: NotFound."""
+        stored = self.store.get(video)
+        if stored is None:
+            raise NotFound("there is no copy of it on this machine")
+        self._copies.forget(video)
+        self.transfers.gone(video)
+        self.store.remove(video)
+        self.events.publish(Event("video", video.hex()))
+
+    def _title_of(self, video: VideoId) -> str:
+        known = self.catalogue.entry(video)
+        return known.entry.title if known else short_id(video)
+
+    # What the parts tell.
+
+    def _catalogue_changed(self, items: Sequence[Item]) -> None:
+        topics = {"peers" if isinstance(item.body, NodeRecord) else "videos" for item in items}
+        for topic in topics:
+            self.events.publish(Event("peers" if topic == "peers" else "videos"))

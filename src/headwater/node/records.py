@@ -1,0 +1,65 @@
+"""What this node says of itself: its record, renewed by heartbeats, and what it holds."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from headwater.catalog.catalogue import Catalogue
+from headwater.wire.ids import VideoId
+from headwater.wire.items import Holding, Item, NodeRecord, Signed, sign_item
+
+__all__ = ["Records"]
+
+HEARTBEAT_S = 25.0
+ADDRESS_CHECK_S = 2.0
+
+
+class Records:
+    """Signs the node's own items. `describe` gives the record's fields but for the version."""
+
+    def __init__(
+        self,
+        key: Ed25519PrivateKey,
+        catalogue: Catalogue,
+        describe: Callable[[int], NodeRecord],
+        now_ms: Callable[[], int],
+        publish: Callable[[Sequence[Item]], None],
+    ) -> None:
+        self._key, self._catalogue, self._describe = key, catalogue, describe
+        self._now_ms, self._publish = now_ms, publish
+        self._own = sign_item(key, describe(now_ms()))
+
+    def own(self) -> Signed:
+        """The record as neighbours get it first."""
+        return self._own.signed
+
+    async def run(self) -> None:
+        """Renew the record every HEARTBEAT_S, and at once when an address changed."""
+        since_s = HEARTBEAT_S
+        while True:
+            if since_s >= HEARTBEAT_S or self._is_outdated():
+                version = max(self._now_ms(), self._own.version + 1)
+                self._own = sign_item(self._key, self._describe(version))
+                self._publish([self._own])
+                since_s = 0.0
+            await asyncio.sleep(ADDRESS_CHECK_S)
+            since_s += ADDRESS_CHECK_S
+
+    def announce(self, video: VideoId, state: str) -> None:
+        """Tell the mesh that this node has a copy (`whole`), fetches one (`partial`) or not (`gone`)."""
+        probe = sign_item(self._key, Holding(1, video, "gone"))
+        known = self._catalogue.item(probe.key)
+        if known is not None and isinstance(known.body, Holding) and known.body.state == state:
+            return
+        if known is None and state == "gone":
+            return
+        version = self._catalogue.next_version(probe.key)
+        if state == "whole":
+            holding = Holding(version, video, "whole")
+        else:
+            holding = Holding(version, video, "partial" if state == "partial" else "gone")
+        self._publish([sign_item(self._key, holding)])
+
+    def _is_outdated(self) -> bool:
+        return self._describe(self._own.version) != self._own.body

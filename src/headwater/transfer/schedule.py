@@ -1,0 +1,477 @@
+"""Who is asked for which blocks when: by deadline for players, rarest first for a copy. Pure.
+
+Theory of operation. Readers say what they will need next, in order; a copy wants everything. Each
+pass first gives the readers' missing blocks, nearest first, to the node expected to answer soonest,
+in small requests; then it fills what room the nodes have left with spans of the copy, those that
+the fewest nodes have first, partial holders before whole ones so that a publisher sends each byte
+about once. A request is *late* when another node could have answered twice over since; a late
+request is asked again there (a hedge), and the first answer wins. The node that was late is
+believed to be slow from then on, so it gets less. When a copy has nothing left to hand out, idle
+nodes race for what the slowest still owe (endgame).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from headwater.store.shape import VideoShape
+from headwater.transfer.sources import MAX_STRIKES, Source
+from headwater.wire.ids import BLOCK_BYTES, NodeId
+
+__all__ = ["Ask", "Command", "Drop", "Schedule"]
+
+URGENT_BLOCKS = 16
+"""The reader waits for these: 256 KiB from its position on."""
+PROBE_BLOCKS = 4
+"""A request to a node that has not proven itself: 64 KiB."""
+MAX_READ_BLOCKS = 32
+"""A reader's request is never larger than 512 KiB: a seek throws away little."""
+SPAN_BYTES = 1024 * 1024
+"""What a copy asks for at once, or one piece where that is larger."""
+READ_SLICE_S = 0.05
+QUEUE_S = 0.25
+MIN_QUEUE_BYTES = 2 * 1024 * 1024
+MAX_QUEUE_BYTES = 16 * 1024 * 1024
+MAX_PROBES = 8
+MIN_LATE_S = 0.015
+LATE_FACTOR = 2.0
+COPY_LATE_S = 2.0
+SLOW_FACTOR = 4.0
+SLOW_SLACK_S = 0.1
+MAX_HEDGES = 2
+REORDER_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask `node` for `count` blocks from `first` on; report the outcome under `flight`."""
+
+    flight: int
+    node: NodeId
+    first: int
+    count: int
+    for_reader: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Withdraw a request: its blocks came from elsewhere, or nobody wants them any more."""
+
+    flight: int
+
+
+Command = Ask | Drop
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    id: int
+    source: Source
+    first: int
+    count: int
+    size_bytes: int
+    asked_s: float
+    expected_s: float
+    queued_then: int
+    for_reader: bool
+    is_late: bool = False
+
+    @property
+    def end(self) -> int:
+        return self.first + self.count
+
+
+@dataclass(slots=True)
+class _Window:
+    first: int
+    count: int
+
+
+def _subtract(ranges: Iterable[range], taken: list[tuple[int, int]]) -> list[range]:
+    """What of `ranges` lies in none of `taken` (sorted starts and ends)."""
+    left = []
+    for part in ranges:
+        at = part.start
+        for start, end in taken:
+            if end <= at:
+                continue
+            if start >= part.stop:
+                break
+            if start > at:
+                left.append(range(at, start))
+            at = max(at, end)
+        if at < part.stop:
+            left.append(range(at, part.stop))
+    return left
+
+
+class Schedule:
+    """The scheduler of one video. Shape: at most MAX_QUEUE_BYTES asked of each source at a time.
+
+    `missing(first, count)` tells which blocks are not held yet, in order; it is the only port."""
+
+    def __init__(
+        self, shape: VideoShape, missing: Callable[[int, int], list[range]], rng: Random
+    ) -> None:
+        self._shape, self._missing, self._rng = shape, missing, rng
+        self._sources: dict[NodeId, Source] = {}
+        self._windows: dict[int, _Window] = {}
+        self._flights: dict[int, _Flight] = {}
+        self._next_flight = 1
+        self._copies = False
+        self._pool: list[range] = []
+        self._partial_holders = [0] * shape.pieces
+        self._ordered_s = float("-inf")
+        self._is_reordering = True
+
+    # What the shell tells.
+
+    def add_source(self, node: NodeId, rtt_s: float | None) -> Source:
+        source = self._sources.get(node)
+        if source is None:
+            source = self._sources[node] = Source(node, self._shape)
+            if rtt_s is not None:
+                source.latency_s = max(source.latency_s, 1.2 * rtt_s)
+        return source
+
+    def source_has(self, node: NodeId, first_piece: int, bits: bytes, *, whole: bool) -> None:
+        source = self._sources.get(node)
+        if source is None:
+            return
+        for piece in source.add_pieces(first_piece, bits):
+            self._partial_holders[piece] += 1
+            self._is_reordering = True
+        source.is_whole = source.is_whole or whole
+
+    def remove_source(self, node: NodeId) -> list[Command]:
+        """It is gone: its requests are free to be asked elsewhere."""
+        source = self._sources.pop(node, None)
+        if source is None:
+            return []
+        lost = [flight for flight in self._flights.values() if flight.source is source]
+        for flight in lost:
+            del self._flights[flight.id]
+        for piece in range(self._shape.pieces):
+            if not source.is_whole and source.has_piece(piece):
+                self._partial_holders[piece] -= 1
+        self._is_reordering = True
+        return [Drop(flight.id) for flight in lost]
+
+    def sources(self) -> list[Source]:
+        return list(self._sources.values())
+
+    def want(self, reader: int, first: int, count: int) -> None:
+        """A reader is at block `first` and will need the `count` from there on, in order."""
+        self._windows[reader] = _Window(first, count)
+
+    def unwant(self, reader: int) -> None:
+        self._windows.pop(reader, None)
+
+    def has_readers(self) -> bool:
+        return bool(self._windows)
+
+    def want_all(self, wanted: bool) -> None:
+        self._copies, self._is_reordering = wanted, True
+
+    def delivered(self, flight_id: int, now: float) -> list[Command]:
+        """The blocks came and were proven; whoever else was asked for them need not answer."""
+        flight = self._flights.pop(flight_id, None)
+        if flight is None:
+            return []
+        flight.source.delivered(flight.size_bytes, now - flight.asked_s, flight.queued_then, now)
+        return self._drop_covered(flight.first, flight.end)
+
+    def failed(self, flight_id: int, now: float, *, lacks: bool = False) -> None:
+        """No answer, or a refusal; `lacks`: the node said that it does not have these blocks."""
+        flight = self._flights.pop(flight_id, None)
+        if flight is None:
+            return
+        self._is_reordering = True
+        flight.source.failed(flight.size_bytes, now)
+        if lacks:
+            flight.source.lacks(flight.first, flight.count)
+            flight.source.paused_until = now
+        if flight.source.strikes >= MAX_STRIKES and lacks:
+            flight.source.paused_until = now + 60.0
+
+    def is_starving(self, now: float) -> bool:
+        """Something is wanted and no usable node has it."""
+        wanted = self._wanted_ranges()
+        return bool(wanted) and not any(
+            source.is_usable(now) and source.run_from(part.start, 1)
+            for source in self._sources.values()
+            for part in wanted[:64]
+        )
+
+    # What the shell is told.
+
+    def handle_timer(self, now: float) -> list[Command]:
+        """Everything that should be asked or withdrawn now."""
+        commands: list[Command] = self._drop_unwanted()
+        self._hedge(now, commands)
+        self._read(now, commands)
+        if self._copies:
+            self._copy(now, commands)
+        return commands
+
+    def next_timer(self, now: float) -> float | None:
+        """When to call handle_timer again if nothing else happens."""
+        times = [
+            source.paused_until for source in self._sources.values() if source.paused_until > now
+        ]
+        times += [
+            now + self._patience_s(flight, now)
+            for flight in self._flights.values()
+            if not flight.is_late
+        ]
+        if self._copies and self._is_reordering:
+            times.append(self._ordered_s + REORDER_S)
+        return max(now + 0.002, min(times)) if times else None
+
+    # Passes.
+
+    def _wanted_ranges(self) -> list[range]:
+        if self._copies:
+            return self._missing(0, self._shape.blocks)
+        return [
+            part
+            for window in self._windows.values()
+            for part in self._missing(window.first, window.count)
+        ]
+
+    def _drop_unwanted(self) -> list[Command]:
+        """Withdraw reader requests that no window covers any more (a seek, a closed player)."""
+        if self._copies:
+            return []
+        dropped: list[Command] = []
+        for flight in list(self._flights.values()):
+            if not any(
+                window.first < flight.end and flight.first < window.first + window.count
+                for window in self._windows.values()
+            ):
+                self._release(flight)
+                dropped.append(Drop(flight.id))
+        return dropped
+
+    def _drop_covered(self, first: int, end: int) -> list[Command]:
+        dropped: list[Command] = []
+        for flight in list(self._flights.values()):
+            if (
+                flight.first < end
+                and first < flight.end
+                and not self._missing(flight.first, flight.count)
+            ):
+                self._release(flight)
+                dropped.append(Drop(flight.id))
+        return dropped
+
+    def _release(self, flight: _Flight) -> None:
+        del self._flights[flight.id]
+        flight.source.released(flight.size_bytes)
+
+    def _patience_s(self, flight: _Flight, now: float) -> float:
+        """How long from now on until this flight counts as late."""
+        if flight.for_reader:
+            allowed = max(MIN_LATE_S, LATE_FACTOR * flight.expected_s)
+            other = self._best(flight.first, flight.size_bytes, now, but=flight.source)
+            if other is not None and other.is_proven:
+                allowed = min(
+                    allowed, max(MIN_LATE_S, LATE_FACTOR * other.expected_s(flight.size_bytes))
+                )
+        else:
+            allowed = max(COPY_LATE_S, SLOW_FACTOR * flight.expected_s)
+        return flight.asked_s + allowed - now
+
+    def _hedge(self, now: float, commands: list[Command]) -> None:
+        for flight in list(self._flights.values()):
+            if not flight.is_late:
+                if self._patience_s(flight, now) > 0:
+                    continue
+                flight.is_late = True
+                flight.source.was_late(flight.queued_then, now - flight.asked_s)
+            if any(f.first == flight.first and not f.is_late for f in self._flights.values()):
+                continue  # asked again already, and that one may still come in time
+            if self._twins(flight) > MAX_HEDGES:
+                continue
+            other = self._best(flight.first, flight.size_bytes, now, but=flight.source)
+            if other is not None and not self._is_asked(other, flight.first):
+                count = other.run_from(flight.first, flight.count)
+                commands.append(self._ask(other, flight.first, count, now, flight.for_reader))
+
+    def _twins(self, flight: _Flight) -> int:
+        return sum(1 for other in self._flights.values() if other.first == flight.first)
+
+    def _is_asked(self, source: Source, first: int) -> bool:
+        return any(f.source is source and f.first == first for f in self._flights.values())
+
+    def _read(self, now: float, commands: list[Command]) -> None:
+        for window in list(self._windows.values()):
+            wanted = _subtract(self._missing(window.first, window.count), self._taken())
+            for part in wanted:
+                at = part.start
+                while at < part.stop:
+                    ahead = at - window.first
+                    count = self._read_once(at, part.stop - at, ahead, now, commands)
+                    if count == 0:
+                        break
+                    at += count
+                if at < part.stop and ahead >= URGENT_BLOCKS:
+                    break
+
+    def _read_once(
+        self, first: int, limit: int, ahead: int, now: float, commands: list[Command]
+    ) -> int:
+        """Ask somebody for the blocks from `first` on; returns how many were asked for."""
+        is_urgent = ahead < URGENT_BLOCKS
+        source = self._reader_source(first, now, is_urgent)
+        if source is None:
+            return 0
+        aimed = int(source.rate_bytes_s * READ_SLICE_S) // BLOCK_BYTES if source.is_proven else 0
+        size = PROBE_BLOCKS if is_urgent else max(PROBE_BLOCKS, min(aimed, MAX_READ_BLOCKS))
+        count = source.run_from(first, min(limit, size))
+        commands.append(self._ask(source, first, count, now, True))
+        return count
+
+    def _reader_source(self, first: int, now: float, is_urgent: bool) -> Source | None:
+        """The soonest node with room that is not far slower than the soonest of all."""
+        probe_bytes = PROBE_BLOCKS * BLOCK_BYTES
+        ranked = sorted(
+            (source.expected_s(probe_bytes), index, source)
+            for index, source in enumerate(self._sources.values())
+            if source.is_usable(now) and source.run_from(first, 1)
+        )
+        for expected_s, _, source in ranked:
+            if expected_s > SLOW_FACTOR * ranked[0][0] + SLOW_SLACK_S:
+                return None
+            if self._has_room(source, now, is_urgent):
+                return source
+        return None
+
+    def _has_room(self, source: Source, now: float, is_urgent: bool) -> bool:
+        if not source.is_proven:
+            others = sum(1 for other in self._sources.values() if other.is_usable(now))
+            probes = MAX_PROBES if others == 1 else 2
+            return source.queued_bytes < probes * PROBE_BLOCKS * BLOCK_BYTES
+        room = self._queue_bytes(source)
+        return source.queued_bytes < (2 * room if is_urgent else room)
+
+    def _queue_bytes(self, source: Source) -> int:
+        keep_busy = source.rate_bytes_s * (QUEUE_S + source.latency_s)
+        least = MIN_QUEUE_BYTES if source.rate_bytes_s > MIN_QUEUE_BYTES else SPAN_BYTES // 4
+        return int(max(least, min(keep_busy, MAX_QUEUE_BYTES)))
+
+    def _best(self, first: int, size_bytes: int, now: float, but: Source) -> Source | None:
+        """The usable node that would answer soonest, of those that have block `first`."""
+        best, best_s = None, float("inf")
+        for source in self._sources.values():
+            if source is but or not source.is_usable(now) or not source.run_from(first, 1):
+                continue
+            expected = source.expected_s(size_bytes)
+            if expected < best_s:
+                best, best_s = source, expected
+        return best
+
+    def _taken(self) -> list[tuple[int, int]]:
+        return sorted((flight.first, flight.end) for flight in self._flights.values())
+
+    def _ask(self, source: Source, first: int, count: int, now: float, for_reader: bool) -> Ask:
+        _, size_bytes = self._shape.span(first, count)
+        expected = source.expected_s(size_bytes)
+        source.asked(size_bytes)
+        flight = _Flight(
+            self._next_flight,
+            source,
+            first,
+            count,
+            size_bytes,
+            now,
+            expected,
+            source.queued_bytes,
+            for_reader,
+        )
+        self._flights[flight.id] = flight
+        self._next_flight += 1
+        return Ask(flight.id, source.node, first, count, for_reader)
+
+    # The copy.
+
+    def _order(self, now: float) -> None:
+        """Cut what is missing into spans, fewest holders first, equals in random order."""
+        if not self._is_reordering or (now < self._ordered_s + REORDER_S and self._pool):
+            return
+        self._is_reordering, self._ordered_s = False, now
+        per_span = max(1, SPAN_BYTES // self._shape.piece_bytes) * self._shape.blocks_per_piece
+        spans: dict[int, range] = {}
+        for part in self._missing(0, self._shape.blocks):
+            for span in range(part.start // per_span, (part.stop - 1) // per_span + 1):
+                start = span * per_span
+                spans[span] = range(start, min(start + per_span, self._shape.blocks))
+        self._pool = list(spans.values())
+        self._rng.shuffle(self._pool)
+        if any(self._partial_holders):
+            self._pool.sort(
+                key=lambda span: self._partial_holders[self._shape.piece_of(span.start)]
+            )
+        self._pool.reverse()  # taken from the end
+
+    def _copy(self, now: float, commands: list[Command]) -> None:
+        self._order(now)
+        usable = [source for source in self._sources.values() if source.is_usable(now)]
+        usable.sort(key=lambda source: (source.is_whole, -source.rate_bytes_s))
+        for source in usable:
+            room = self._queue_bytes(source) if source.is_proven else MIN_QUEUE_BYTES
+            while source.queued_bytes < room and self._copy_once(source, now, commands):
+                pass
+            if source.queued_bytes == 0 and not self._pool:
+                self._endgame(source, now, commands)
+
+    def _copy_once(self, source: Source, now: float, commands: list[Command]) -> bool:
+        """Ask `source` for the best span that it has something of."""
+        for index in range(len(self._pool) - 1, -1, -1):
+            span = self._pool[index]
+            if not source.is_whole and not any(
+                source.has_piece(piece) for piece in self._pieces_of(span)
+            ):
+                continue
+            left = _subtract(self._missing(span.start, len(span)), self._taken())
+            asked = False
+            rest = False
+            for part in left:
+                at = part.start
+                while at < part.stop:
+                    count = source.run_from(at, part.stop - at)
+                    if count:
+                        commands.append(self._ask(source, at, count, now, False))
+                        asked = True
+                        at += count
+                    else:
+                        rest = True
+                        next_piece = (self._shape.piece_of(at) + 1) * self._shape.blocks_per_piece
+                        at = min(next_piece, part.stop)
+            if not rest:
+                del self._pool[index]
+            if asked:
+                return True
+        return False
+
+    def _pieces_of(self, span: range) -> range:
+        return range(self._shape.piece_of(span.start), self._shape.piece_of(span.stop - 1) + 1)
+
+    def _endgame(self, source: Source, now: float, commands: list[Command]) -> None:
+        """An idle node, nothing left to hand out: let it race for what would come last."""
+        slowest, slowest_s = None, 0.0
+        for flight in self._flights.values():
+            if (
+                flight.source is source
+                or source.run_from(flight.first, flight.count) < flight.count
+                or self._twins(flight) > MAX_HEDGES
+                or self._is_asked(source, flight.first)
+            ):
+                continue
+            left_s = flight.asked_s + flight.expected_s - now
+            if left_s < 0:
+                left_s = flight.size_bytes / flight.source.rate_bytes_s
+            if left_s > slowest_s:
+                slowest, slowest_s = flight, left_s
+        if slowest is not None and slowest_s > LATE_FACTOR * source.expected_s(slowest.size_bytes):
+            commands.append(self._ask(source, slowest.first, slowest.count, now, False))

@@ -1,0 +1,115 @@
+"""Answers a neighbour's questions on a link: info-dicts, blocks, blobs, and where bulk may go."""
+
+import asyncio
+from collections.abc import Callable
+
+from headwater.errors import NodeError, NotFound
+from headwater.link.port import Stream
+from headwater.store.store import Store
+from headwater.store.stored_video import StoredVideo
+from headwater.transfer.bulk_server import BulkServer
+from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
+from headwater.transfer.port import Neighbour
+from headwater.transfer.traffic import Traffic
+from headwater.wire import frames
+from headwater.wire.ids import NodeId, VideoId
+from headwater.wire.messages import (
+    BlobReply,
+    BlocksReply,
+    BulkReply,
+    GetBlob,
+    GetBlocks,
+    GetInfo,
+    InfoReply,
+    OpenBulk,
+    Refused,
+    Request,
+)
+
+__all__ = ["BlockServer"]
+
+
+class BlockServer:
+    """The giving side of transfers over links. Bytes leave only as the store vouches for them."""
+
+    def __init__(
+        self,
+        store: Store,
+        bulk: BulkServer | None,
+        bulk_hosts: Callable[[], tuple[str, ...]],
+        limit: RateLimit,
+        traffic: Traffic,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store, self._bulk, self._bulk_hosts = store, bulk, bulk_hosts
+        self._limit, self._traffic, self._clock = limit, traffic, clock
+
+    def neighbour_down(self, node: NodeId) -> None:
+        if self._bulk is not None:
+            self._bulk.revoke(node)
+
+    async def answer(self, neighbour: Neighbour, request: Request, stream: Stream) -> None:
+        """Write the reply and finish the stream. Raises: LinkClosed when the asker went away."""
+        try:
+            head, payload = await self._reply(neighbour, request)
+        except NodeError as error:
+            reason = "changed" if error.code == "content_changed" else "missing"
+            head, payload = frames.encode(Refused(reason)), b""
+        if not payload:
+            await stream.write(head)
+        elif not self._limit.bytes_per_s:
+            await stream.write(head + payload)
+            self._traffic.sent(neighbour.node, len(payload), self._clock())
+        else:
+            await stream.write(head)
+            await self._write_slowly(neighbour, payload, stream)
+        await stream.finish()
+
+    async def _write_slowly(self, neighbour: Neighbour, payload: bytes, stream: Stream) -> None:
+        for at in range(0, len(payload), QUANTUM_BYTES):
+            part = payload[at : at + QUANTUM_BYTES]
+            await asyncio.sleep(self._limit.reserve(len(part), self._clock()))
+            await stream.write(part)
+            self._traffic.sent(neighbour.node, len(part), self._clock())
+
+    async def _reply(self, neighbour: Neighbour, request: Request) -> tuple[bytes, bytes]:
+        match request:
+            case GetBlocks():
+                return await asyncio.to_thread(self._blocks, request)
+            case GetInfo():
+                return self._info(VideoId(request.video))
+            case GetBlob():
+                blob = await asyncio.to_thread(self._store.get_blob, request.blob)
+                if blob is None:
+                    raise NotFound("no such blob here")
+                return frames.encode(BlobReply(len(blob))), blob
+            case OpenBulk():
+                return self._open_bulk(neighbour), b""
+
+    def _stored(self, video: VideoId) -> StoredVideo:
+        stored = self._store.get(video)
+        if stored is None:
+            raise NotFound("no such video here")
+        return stored
+
+    def _blocks(self, request: GetBlocks) -> tuple[bytes, bytes]:
+        stored = self._stored(VideoId(request.video))
+        if request.first + request.count > stored.shape.blocks:
+            raise NotFound("blocks past the end")
+        proof = stored.proof(request.first, request.count, layer_known=request.layer_known)
+        payload = stored.read(request.first, request.count)
+        return frames.encode(BlocksReply(len(payload), proof)), payload
+
+    def _info(self, video: VideoId) -> tuple[bytes, bytes]:
+        torrent = self._stored(video).torrent
+        if torrent is None:
+            raise NotFound("the info-dict is not here yet")
+        reply = InfoReply(len(torrent.info), len(torrent.layer))
+        return frames.encode(reply), torrent.info + torrent.layer
+
+    def _open_bulk(self, neighbour: Neighbour) -> bytes:
+        if self._bulk is None:
+            raise NotFound("no bulk here")
+        addresses = tuple(f"{host}:{self._bulk.port}" for host in self._bulk_hosts())
+        token = self._bulk.issue(neighbour.node)
+        return frames.encode(BulkReply(addresses, self._bulk.certificate, token))

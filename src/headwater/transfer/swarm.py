@@ -1,0 +1,195 @@
+"""Fetches one video from whoever has it: carries out the schedule and wakes the readers."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from headwater.errors import NodeError, NotFound, RemoteProtocolError, StorageFull
+from headwater.store.stored_video import StoredVideo
+from headwater.store.torrent import Torrent
+from headwater.transfer.client import BlockClient
+from headwater.transfer.schedule import Ask, Command, Drop, Schedule
+from headwater.wire.ids import NodeId
+
+__all__ = ["Origin", "Swarm"]
+
+log = logging.getLogger(__name__)
+
+HERE = 0
+"""Origin of what lay on this machine before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A stretch of the video, in bytes, and who it came from (None: it was here already)."""
+
+    start: int
+    end: int
+    node: NodeId | None
+
+
+class Swarm:
+    """The fetching of one video. Runs as long as somebody reads or copies it."""
+
+    def __init__(
+        self,
+        stored: StoredVideo,
+        client: BlockClient,
+        clock: Callable[[], float],
+        rng: Random,
+        on_pieces: Callable[[StoredVideo, list[int]], None],
+    ) -> None:
+        self.stored = stored
+        self.schedule = Schedule(stored.shape, stored.missing, rng)
+        self.trouble: StorageFull | None = None
+        """Why nothing more can be written; cleared when a reader or copy comes back."""
+        self._client, self._clock, self._on_pieces = client, clock, on_pieces
+        self._wake = asyncio.Event()
+        self._arrival = asyncio.Event()
+        self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._nodes: list[NodeId | None] = [None]
+        self._origin = bytearray(stored.shape.pieces)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._fetch_info(), name="swarm.info")
+            while True:
+                self._wake.clear()
+                now = self._clock()
+                if self.trouble is None:
+                    self._carry_out(self.schedule.handle_timer(now), group)
+                at = self.schedule.next_timer(now)
+                try:
+                    async with asyncio.timeout(None if at is None else at - now):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+
+    def wake(self) -> None:
+        """Something changed: look again at what is to be asked."""
+        self._wake.set()
+
+    async def arrival(self) -> None:
+        """Until more blocks are here, or something went wrong."""
+        await self._arrival.wait()
+
+    def announce_arrival(self) -> None:
+        """Wake everybody who waits in arrival()."""
+        self._arrival.set()
+        self._arrival = asyncio.Event()
+
+    # Sources.
+
+    def add_source(self, node: NodeId, rtt_s: float | None, *, whole: bool) -> None:
+        self.schedule.add_source(node, rtt_s)
+        if whole:
+            self.schedule.source_has(node, 0, b"", whole=True)
+        if node not in self._nodes and len(self._nodes) < 255:
+            self._nodes.append(node)
+        self._wake.set()
+
+    def source_has(self, node: NodeId, first_piece: int, bits: bytes, *, whole: bool) -> None:
+        self.schedule.source_has(node, first_piece, bits, whole=whole)
+        self._wake.set()
+
+    def remove_source(self, node: NodeId) -> None:
+        self._drop(self.schedule.remove_source(node))
+        self._wake.set()
+
+    def origins(self) -> list[Origin]:
+        """What is here, by where it came from, in order and merged."""
+        merged: list[Origin] = []
+        shape, whole = self.stored.shape, self.stored.is_whole
+        for piece, index in enumerate(self._origin):
+            blocks = shape.blocks_of(piece)
+            if index == HERE and not whole and not self.stored.has(blocks.start, len(blocks)):
+                continue
+            start, length = shape.span(blocks.start, len(blocks))
+            node = self._nodes[index]
+            if merged and merged[-1].end == start and merged[-1].node == node:
+                merged[-1] = Origin(merged[-1].start, start + length, node)
+            else:
+                merged.append(Origin(start, start + length, node))
+        return merged
+
+    # Carrying out.
+
+    def _carry_out(self, commands: list[Command], group: asyncio.TaskGroup) -> None:
+        for command in commands:
+            if isinstance(command, Ask):
+                task = group.create_task(self._fetch(command), name="swarm.fetch")
+                self._under_way[command.flight] = task
+            else:
+                self._drop([command])
+
+    def _drop(self, commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, Drop):
+                task = self._under_way.pop(command.flight, None)
+                if task is not None and task is not asyncio.current_task():
+                    task.cancel()
+
+    async def _fetch(self, ask: Ask) -> None:
+        try:
+            await self._client.fetch(
+                self.stored, ask.node, ask.first, ask.count, for_reader=ask.for_reader
+            )
+        except NodeError as error:
+            self._failed(ask, error)
+        else:
+            self._delivered(ask)
+        finally:
+            self._under_way.pop(ask.flight, None)
+            self._wake.set()
+
+    def _failed(self, ask: Ask, error: NodeError) -> None:
+        log.debug("swarm.fetch_failed", extra={"reason": str(error)})
+        self.schedule.failed(ask.flight, self._clock(), lacks=isinstance(error, NotFound))
+        if isinstance(error, RemoteProtocolError):
+            self._drop(self.schedule.remove_source(ask.node))
+        if isinstance(error, StorageFull):
+            self.trouble = error
+            self.announce_arrival()
+
+    def _delivered(self, ask: Ask) -> None:
+        self._drop(self.schedule.delivered(ask.flight, self._clock()))
+        shape = self.stored.shape
+        first, last = shape.piece_of(ask.first), shape.piece_of(ask.first + ask.count - 1)
+        if ask.node in self._nodes:
+            index = self._nodes.index(ask.node)
+            self._origin[first : last + 1] = bytes([index]) * (last - first + 1)
+        self.announce_arrival()
+        # Asked of the store, not of this answer: a twin of it may have completed a piece.
+        self._tell_whole(range(first, last + 1))
+
+    def _tell_whole(self, pieces: range) -> None:
+        shape, has = self.stored.shape, self.stored.has
+        whole = [p for p in pieces if has(shape.blocks_of(p).start, len(shape.blocks_of(p)))]
+        if whole:
+            self._on_pieces(self.stored, whole)
+
+    # The info-dict: proofs are shorter with it, and only with it can we serve others.
+
+    async def _fetch_info(self) -> None:
+        while self.stored.torrent is None:
+            for source in self.schedule.sources():
+                try:
+                    torrent = await self._client.info(source.node, self.stored.video)
+                    await self._attach(torrent)
+                    break
+                except NodeError as error:
+                    log.debug("swarm.no_info", extra={"reason": str(error)})
+            else:
+                try:
+                    async with asyncio.timeout(1.0):
+                        await self.arrival()
+                except TimeoutError:
+                    continue
+
+    async def _attach(self, torrent: Torrent) -> None:
+        await asyncio.to_thread(self.stored.attach, torrent)
+        self.announce_arrival()
+        self._tell_whole(range(self.stored.shape.pieces))

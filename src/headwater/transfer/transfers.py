@@ -1,0 +1,374 @@
+"""All videos being read or copied: swarms, who follows what, and whole copies."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+
+from headwater.catalog.catalogue import CataloguedVideo, Catalogue
+from headwater.errors import NodeError, NotFound, RemoteProtocolError
+from headwater.store.shape import VideoShape
+from headwater.store.store import Store
+from headwater.store.stored_video import StoredVideo
+from headwater.transfer.client import BlockClient
+from headwater.transfer.port import Neighbour, Neighbours
+from headwater.transfer.reader import Reader, Reading
+from headwater.transfer.swarm import Origin, Swarm
+from headwater.wire.ids import NodeId, VideoId
+from headwater.wire.messages import Follow, Have, Unfollow
+
+__all__ = ["SourceView", "SourcesView", "Transfers"]
+
+log = logging.getLogger(__name__)
+
+LINGER_S = 15.0
+"""A swarm that nobody reads from any more is kept for this long: players come back."""
+SEEK_HOLDERS_S = 2.0
+MAX_DIALLED_HOLDERS = 8
+HAVE_EVERY_S = 0.1
+MAX_FOLLOWED_PER_NEIGHBOUR = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """One node as a source. Units: bytes, bytes a second, milliseconds."""
+
+    node: NodeId
+    bytes: int
+    rate_bytes_s: float
+    rtt_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesView:
+    """Where a video's bytes came and come from."""
+
+    nodes: tuple[SourceView, ...]
+    ranges: tuple[tuple[int, int, str], ...]
+    """(start, end, node id in hex or `here`) of what lies on this machine, in order."""
+    waiting_for: str
+    """Whose machines have what is wanted but cannot be reached; empty while it is coming."""
+
+
+@dataclass(slots=True, eq=False)
+class _Active:
+    swarm: Swarm
+    task: "asyncio.Task[None]"
+    seeking: "asyncio.Task[None]"
+    copies: int = 0
+    idle_since: float | None = None
+    have_pending: set[int] = field(default_factory=set)
+
+
+class Transfers:
+    """Serves readers and copies from the store and the neighbours; tells followers what is here."""
+
+    def __init__(
+        self,
+        *,
+        me: NodeId,
+        store: Store,
+        catalogue: Catalogue,
+        neighbours: Neighbours,
+        client: BlockClient,
+        clock: Callable[[], float],
+        announce: Callable[[VideoId, str], None],
+    ) -> None:
+        self._me, self._store, self._catalogue = me, store, catalogue
+        self._neighbours, self._client, self._clock = neighbours, client, clock
+        self._announce = announce
+        self._active: dict[VideoId, _Active] = {}
+        self._sessions: dict[VideoId, dict[str, Reading]] = {}
+        self._followers: dict[VideoId, set[NodeId]] = {}
+        self._have_pending: dict[VideoId, set[int]] = {}
+        self._have_wake = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._seeds = itertools.count(int.from_bytes(me[:4], "big"))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as self._group:
+            self._group.create_task(self._tell_followers(), name="transfers.have")
+            while True:
+                await asyncio.sleep(1.0)
+                self._retire_idle()
+
+    # Reading.
+
+    def reader(self, video: VideoId) -> Reader:
+        """A reader of this video. Raises: NotFound when no node ever told us of it."""
+        stored, known = self.open(video)
+        entry = known.entry if known else None
+        return Reader(
+            stored,
+            entry.media_type if entry else "application/octet-stream",
+            entry.duration_ms if entry else 0,
+            lambda: self.enter(stored).swarm,
+            self._sessions.setdefault(video, {}),
+            lambda: None,
+        )
+
+    def open(self, video: VideoId) -> tuple[StoredVideo, CataloguedVideo | None]:
+        """What is stored of it, begun now if nothing was. Raises: NotFound."""
+        known = self._catalogue.entry(video)
+        stored = self._store.get(video)
+        if stored is None:
+            if known is None:
+                raise NotFound(f"no node has told of a video {video.hex()[:10]}…")
+            entry = known.entry
+            shape = VideoShape(entry.size_bytes, entry.piece_bytes)
+            stored = self._store.begin(video, shape, entry.pieces_root)
+        return stored, known
+
+    def enter(self, stored: StoredVideo) -> _Active:
+        """The swarm of this video, started if it does not run."""
+        active = self._active.get(stored.video)
+        if active is None:
+            if self._group is None:
+                raise NotFound("the node is not running")
+            rng = Random(next(self._seeds))
+            swarm = Swarm(stored, self._client, self._clock, rng, self._pieces_arrived)
+            self._add_known_sources(swarm)
+            task = self._group.create_task(self._run_swarm(swarm), name="transfers.swarm")
+            seeking = self._group.create_task(self._seek_holders(swarm), name="transfers.seek")
+            active = self._active[stored.video] = _Active(swarm, task, seeking)
+            if stored.torrent is None or not stored.is_whole:
+                self._announce(stored.video, "partial")
+        active.idle_since = None
+        return active
+
+    async def _run_swarm(self, swarm: Swarm) -> None:
+        try:
+            await swarm.run()
+        except* NodeError as errors:
+            log.warning("transfers.swarm_failed", extra={"reason": str(errors.exceptions[0])})
+            self._active.pop(swarm.stored.video, None)
+
+    def _retire_idle(self) -> None:
+        now = self._clock()
+        for video, active in list(self._active.items()):
+            if active.copies or active.swarm.schedule.has_readers():
+                active.idle_since = None
+            elif active.idle_since is None:
+                active.idle_since = now
+            elif now - active.idle_since > LINGER_S:
+                self.stop(video)
+
+    def stop(self, video: VideoId) -> None:
+        """End the fetching of this video at once."""
+        active = self._active.pop(video, None)
+        if active is None:
+            return
+        active.task.cancel()
+        active.seeking.cancel()
+        for neighbour in self._neighbours.connected().values():
+            neighbour.send(Unfollow(video))
+
+    # Sources.
+
+    def _add_known_sources(self, swarm: Swarm) -> None:
+        """Neighbours that should have it are asked without waiting for their word."""
+        holders = self._catalogue.holders(swarm.stored.video)
+        for node, neighbour in self._neighbours.connected().items():
+            neighbour.send(Follow(swarm.stored.video))
+            if node in holders.whole:
+                swarm.add_source(node, neighbour.rtt_s, whole=True)
+
+    async def _seek_holders(self, swarm: Swarm) -> None:
+        """Dial holders that are no neighbours, for as long as the swarm runs."""
+        while True:
+            for node in self._unconnected_holders(swarm.stored.video)[:MAX_DIALLED_HOLDERS]:
+                record = self._catalogue.record(node)
+                if record is not None and record.addresses:
+                    try:
+                        await self._neighbours.dial(node, record.addresses)
+                    except NodeError as error:
+                        log.debug("transfers.dial_failed", extra={"reason": str(error)})
+            await asyncio.sleep(SEEK_HOLDERS_S)
+
+    def _unconnected_holders(self, video: VideoId) -> list[NodeId]:
+        holders = self._catalogue.holders(video)
+        connected = self._neighbours.connected()
+        nodes = [*holders.whole, *holders.partial]
+        return [node for node in nodes if node != self._me and node not in connected]
+
+    def neighbour_up(self, neighbour: Neighbour) -> None:
+        for video, active in self._active.items():
+            neighbour.send(Follow(video))
+            if neighbour.node in self._catalogue.holders(video).whole:
+                active.swarm.add_source(neighbour.node, neighbour.rtt_s, whole=True)
+
+    def neighbour_down(self, node: NodeId) -> None:
+        self._client.neighbour_down(node)
+        for active in self._active.values():
+            active.swarm.remove_source(node)
+        for followers in self._followers.values():
+            followers.discard(node)
+
+    def control(self, neighbour: Neighbour, message: Follow | Unfollow | Have) -> None:
+        """What a neighbour says about videos. Raises: RemoteProtocolError past a bound."""
+        video = VideoId(message.video)
+        match message:
+            case Follow():
+                self._follow(neighbour, video)
+            case Unfollow():
+                self._followers.get(video, set()).discard(neighbour.node)
+            case Have():
+                active = self._active.get(video)
+                if active is None:
+                    return
+                if message.gone:
+                    active.swarm.remove_source(neighbour.node)
+                elif message.whole or message.bits:
+                    active.swarm.add_source(neighbour.node, neighbour.rtt_s, whole=message.whole)
+                    active.swarm.source_has(
+                        neighbour.node, message.first_piece, message.bits, whole=message.whole
+                    )
+
+    def _follow(self, neighbour: Neighbour, video: VideoId) -> None:
+        followed = sum(1 for nodes in self._followers.values() if neighbour.node in nodes)
+        if followed >= MAX_FOLLOWED_PER_NEIGHBOUR:
+            raise RemoteProtocolError(f"more than {MAX_FOLLOWED_PER_NEIGHBOUR} videos followed")
+        self._followers.setdefault(video, set()).add(neighbour.node)
+        stored = self._store.get(video)
+        if stored is not None and not stored.problem:
+            bits = b"" if stored.is_whole else stored.pieces_have()
+            neighbour.send(Have(video, 0, bits, whole=stored.is_whole))
+
+    # Telling others.
+
+    def _pieces_arrived(self, stored: StoredVideo, pieces: Sequence[int]) -> None:
+        if stored.torrent is None:
+            return  # cannot be proven to others yet; told of when it is
+        self._have_pending.setdefault(stored.video, set()).update(pieces)
+        self._have_wake.set()
+        if stored.is_whole:
+            self._announce(stored.video, "whole")
+
+    async def _tell_followers(self) -> None:
+        while True:
+            await self._have_wake.wait()
+            self._have_wake.clear()
+            pending, self._have_pending = self._have_pending, {}
+            for video, pieces in pending.items():
+                self._tell(video, pieces)
+            await asyncio.sleep(HAVE_EVERY_S)
+
+    def _tell(self, video: VideoId, pieces: set[int]) -> None:
+        stored = self._store.get(video)
+        if stored is None or not pieces:
+            return
+        first = min(pieces) // 8 * 8
+        bits = bytearray((max(pieces) - first) // 8 + 1)
+        for piece in pieces:
+            bits[(piece - first) // 8] |= 0x80 >> piece % 8
+        message = Have(video, first, bytes(bits), whole=stored.is_whole)
+        for node in self._followers.get(video, ()):
+            neighbour = self._neighbours.get(node)
+            if neighbour is not None:
+                neighbour.send(message)
+
+    def gone(self, video: VideoId) -> None:
+        """Nothing of it is served from here any more."""
+        self.stop(video)
+        self._announce(video, "gone")
+        for node in self._followers.pop(video, set()):
+            neighbour = self._neighbours.get(node)
+            if neighbour is not None:
+                neighbour.send(Have(video, gone=True))
+
+    # Whole copies and blobs.
+
+    async def copy(self, video: VideoId, progress: Callable[[int, int], None]) -> StoredVideo:
+        """Fetch all of it. Waits while nobody has the rest. Raises: NotFound, StorageFull."""
+        stored, _ = self.open(video)
+        if stored.is_whole and stored.torrent is not None:
+            return stored
+        active = self.enter(stored)
+        active.copies += 1
+        swarm = active.swarm
+        swarm.trouble = None
+        try:
+            while not (stored.is_whole and stored.torrent is not None):
+                if stored.torrent is not None:
+                    swarm.schedule.want_all(True)
+                    swarm.wake()
+                await swarm.arrival()
+                if swarm.trouble is not None:
+                    raise swarm.trouble
+                progress(stored.have_blocks * 16384, stored.shape.size_bytes)
+        finally:
+            active.copies -= 1
+            if not active.copies:
+                swarm.schedule.want_all(False)
+                swarm.wake()
+        return stored
+
+    async def blob(self, sha256: bytes, hint: VideoId | None = None) -> bytes:
+        """A poster, storyboard or subtitle. Raises: NotFound when nobody near has it."""
+        here = await asyncio.to_thread(self._store.get_blob, sha256)
+        if here is not None:
+            return here
+        for node in await self._near_holders(hint):
+            try:
+                blob = await self._client.blob(node, sha256)
+            except NodeError:
+                continue
+            await asyncio.to_thread(self._store.put_blob, blob)
+            return blob
+        raise NotFound("no machine that can be reached now has this picture")
+
+    async def _near_holders(self, video: VideoId | None) -> list[NodeId]:
+        """Neighbours that should have what belongs to this video, dialled if need be."""
+        connected = list(self._neighbours.connected())
+        if video is None:
+            return connected[:MAX_DIALLED_HOLDERS]
+        holders = self._catalogue.holders(video).whole
+        near = [node for node in connected if node in holders]
+        for node in self._unconnected_holders(video)[: 0 if near else 2]:
+            record = self._catalogue.record(node)
+            if record is not None and record.addresses:
+                with suppress(NodeError):
+                    await self._neighbours.dial(node, record.addresses)
+                    near.append(node)
+        return near or connected[:MAX_DIALLED_HOLDERS]
+
+    # For people.
+
+    def sources(self, video: VideoId) -> SourcesView:
+        """Where the bytes come from, for the page. Raises: NotFound."""
+        stored, _ = self.open(video)
+        active = self._active.get(video)
+        if active is None:
+            whole = ((0, stored.shape.size_bytes, "here"),) if stored.is_whole else ()
+            return SourcesView((), whole, "")
+        now = self._clock()
+        nodes = tuple(
+            SourceView(
+                source.node,
+                source.flow.total_bytes,
+                source.flow.rate_bytes_s(now),
+                self._rtt_ms(source.node),
+            )
+            for source in active.swarm.schedule.sources()
+        )
+        ranges = tuple(
+            (origin.start, origin.end, origin.node.hex() if origin.node else "here")
+            for origin in active.swarm.origins()
+        )
+        return SourcesView(nodes, ranges, self._waiting_for(active.swarm, now))
+
+    def _rtt_ms(self, node: NodeId) -> float | None:
+        neighbour = self._neighbours.get(node)
+        rtt_s = neighbour.rtt_s if neighbour else None
+        return None if rtt_s is None else rtt_s * 1000
+
+    def _waiting_for(self, swarm: Swarm, now: float) -> str:
+        if not swarm.schedule.is_starving(now):
+            return ""
+        records = [self._catalogue.record(n) for n in self._unconnected_holders(swarm.stored.video)]
+        names = [record.name for record in records if record is not None]
+        return " or ".join(names[:3]) or "a machine that has it"
