@@ -59,4 +59,3 @@ class Dispatch:
 
     async def request(self, neighbour: Neighbour, request: Request, stream: Stream) -> None:
         await self._server.answer(neighbour, request, stream)
-

@@ -1,4 +1,4 @@
-"""Keeps the node in its mesh: dials what it was told to join, what it met before, what it hears of."""
+"""Keeps the node in its mesh: dials whom it was told to, whom it met before, whom it hears of."""
 
 import asyncio
 import logging

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from headwater.catalog.catalogue import Catalogue
 from headwater.catalog.gossip import Gossip
@@ -64,7 +63,7 @@ class Node:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until stop(). Raises: Conflict when the port is in use, and what else a part says."""
+        """Serve until stop(). Raises: Conflict when the port is in use; what a part says."""
         state = self.config.state
         self.identity = load_identity(state)
         self.web = WebServer(self, self.config.web)
@@ -197,7 +196,7 @@ class Node:
     # Asked for by web and command line.
 
     async def join(self, address: str) -> NodeId:
-        """Dial `host:port` or an invitation, and keep the link. Raises: Unavailable, LocalUsageError."""
+        """Dial `host:port` or an invitation, keep the link. Raises: Unavailable, LocalUsageError."""
         return await self._mesh.join(address)
 
     def keep(self, video: VideoId) -> Job:

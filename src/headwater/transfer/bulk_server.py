@@ -25,7 +25,7 @@ from headwater.store.store import Store
 from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
 from headwater.transfer.traffic import Traffic
 from headwater.wire import frames
-from headwater.wire.ids import HASH_BYTES, NodeId
+from headwater.wire.ids import HASH_BYTES, NodeId, VideoId
 from headwater.wire.messages import BlocksReply, GetBlocks, Refused, request_decoder
 
 __all__ = ["BulkServer", "read_exactly"]
@@ -188,7 +188,7 @@ class BulkServer:
         request = frames.decode(bytes(body), request_decoder)
         if not isinstance(request, GetBlocks):
             raise RemoteProtocolError("only blocks are served on a bulk connection")
-        stored = self._store.get(request.video)
+        stored = self._store.get(VideoId(request.video))
         try:
             if stored is None:
                 raise RemoteProtocolError("unknown video")

@@ -225,9 +225,7 @@ def _nearest_first(addresses: tuple[str, ...], path: str) -> list[str]:
     return sorted(addresses, key=lambda address: address.rpartition(":")[0] != host)
 
 
-def _prove_and_write(
-    stored: StoredVideo, request: GetBlocks, payload: bytes, proof: bytes
-) -> None:
+def _prove_and_write(stored: StoredVideo, request: GetBlocks, payload: bytes, proof: bytes) -> None:
     leaves = leaf_hashes(payload)
     if request.layer_known and stored.torrent is not None:
         is_proven = verify_in_layer(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from headwater.errors import NodeError, NotFound
+from headwater.errors import ContentChanged, NodeError, NotFound
 from headwater.link.port import Stream
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
@@ -53,8 +53,8 @@ class BlockServer:
         try:
             head, payload = await self._reply(neighbour, request)
         except NodeError as error:
-            reason = "changed" if error.code == "content_changed" else "missing"
-            head, payload = frames.encode(Refused(reason)), b""
+            is_changed = isinstance(error, ContentChanged)
+            head, payload = frames.encode(Refused("changed" if is_changed else "missing")), b""
         if not payload:
             await stream.write(head)
         elif not self._limit.bytes_per_s:

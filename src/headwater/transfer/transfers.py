@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
-from headwater.catalog.catalogue import CataloguedVideo, Catalogue
+from headwater.catalog.catalogue import Catalogue
+from headwater.catalog.rows import CataloguedVideo
 from headwater.errors import NodeError, NotFound, RemoteProtocolError
 from headwater.store.shape import VideoShape
 from headwater.store.store import Store
@@ -16,7 +17,7 @@ from headwater.store.stored_video import StoredVideo
 from headwater.transfer.client import BlockClient
 from headwater.transfer.port import Neighbour, Neighbours
 from headwater.transfer.reader import Reader, Reading
-from headwater.transfer.swarm import Origin, Swarm
+from headwater.transfer.swarm import Swarm
 from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.messages import Follow, Have, Unfollow
 
