@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 from hashlib import sha1
+from typing import Any
 
 import libtorrent as lt
 
@@ -39,17 +40,15 @@ def make_sample(
     shape, leaves = VideoShape(size_bytes, piece_bytes), leaf_hashes(payload)
     pieces = [payload[at : at + piece_bytes] for at in range(0, size_bytes, piece_bytes)]
     file = {b"length": size_bytes, b"pieces root": root_of(leaves)}
-    info = lt.bencode(
-        {
-            b"file tree": {name.encode(): {b"": file}},
-            b"length": size_bytes,
-            b"meta version": 2,
-            b"name": name.encode(),
-            b"piece length": piece_bytes,
-            b"pieces": b"".join(sha1(piece).digest() for piece in pieces),
-        }
-    )
-    return Sample(payload, leaves, Torrent.parse(info, _layer(shape, leaves)))
+    fields: dict[bytes, Any] = {
+        b"file tree": {name.encode(): {b"": file}},
+        b"length": size_bytes,
+        b"meta version": 2,
+        b"name": name.encode(),
+        b"piece length": piece_bytes,
+        b"pieces": b"".join(sha1(piece).digest() for piece in pieces),
+    }
+    return Sample(payload, leaves, Torrent.parse(lt.bencode(fields), _layer(shape, leaves)))
 
 
 def _layer(shape: VideoShape, leaves: bytes) -> bytes:

@@ -14,7 +14,7 @@ _MAX_DIGITS = 19
 
 
 def parse_bencode(raw: bytes) -> Value:
-    """The value that all of `raw` stands for. Raises: RemoteProtocolError when it is not one, canonically."""
+    """The value that all of `raw` spells. Raises: RemoteProtocolError when it is not canonical."""
     try:
         value, end = _value(raw, 0, _MAX_DEPTH)
     except (ValueError, IndexError) as error:

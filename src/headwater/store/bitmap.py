@@ -17,7 +17,7 @@ class Bitmap:
     __slots__ = ("_bits", "count", "size")
 
     def __init__(self, size: int, raw: bytes | None = None) -> None:
-        """`raw`: as `to_bytes` gave it; missing bytes count as zeros, bits past `size` are dropped."""
+        """`raw`: as `to_bytes` gave it; what is missing counts as zeros, the rest as nothing."""
         self.size = size
         self._bits = bytearray(-(-size // 8))
         self.count = 0
@@ -75,7 +75,8 @@ class Bitmap:
         return span.start, bytes(self._bits[span])
 
     def _window(self, first: int, count: int) -> tuple[int, int, slice]:
-        """The range's bits as an integer, how far left they lie in their bytes, and which bytes those are."""
+        """The range's bits as an integer, their shift within their bytes, and which bytes these
+        are."""
         if first < 0 or count < 0 or first + count > self.size:
             raise IndexError(f"there is no range {first} to {first + count} in {self.size}")
         end = (first + count + 7) >> 3

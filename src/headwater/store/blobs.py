@@ -1,4 +1,4 @@
-"""Posters, storyboards and subtitles by their SHA-256: our own for good, fetched ones while there is room."""
+"""Posters, storyboards, subtitles by SHA-256: our own for good, fetched ones while room lasts."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ MAX_FETCHED_BYTES = 256 * 1024 * 1024
 
 
 class Blobs:
-    """Shape: a blob has at most MAX_BLOB_BYTES; the fetched ones at most MAX_FETCHED_BYTES in all."""
+    """Shape: a blob has at most MAX_BLOB_BYTES, the fetched ones together MAX_FETCHED_BYTES."""
 
     def __init__(self, folder: Path) -> None:
         self._own, self._fetched = folder, folder / "fetched"

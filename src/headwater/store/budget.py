@@ -1,4 +1,4 @@
-"""How much more may be written: the quota of fetched videos and the space that the disk must keep free."""
+"""How much more may be written: the quota of fetched videos, and what the disk must keep free."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -9,7 +9,7 @@ from headwater.node.config import StoreConfig
 __all__ = ["Budget"]
 
 _CREDIT_BYTES = 64 * 1024 * 1024
-"""The disk is asked for its free space once per so much written; it is meant to be far below the reserve."""
+"""The disk is asked for its free space once per so much written: far less than the reserve."""
 _MB = 1_000_000
 
 
@@ -28,8 +28,8 @@ class Budget:
             quota = self._config.quota_bytes
             if quota and self.used_bytes + count > quota:
                 raise StorageFull(
-                    f"fetched videos take {self.used_bytes // _MB} MB of the {quota // _MB} MB that they"
-                    " may: remove some, or raise the quota"
+                    f"fetched videos take {self.used_bytes // _MB} MB of the {quota // _MB} MB that"
+                    " they may: remove some, or raise the quota"
                 )
             if count > self._credit:
                 self._credit = self._ask_disk(count)
@@ -57,7 +57,7 @@ class Budget:
         room = free - self._config.reserve_bytes
         if count > room:
             raise StorageFull(
-                f"the disk has {max(0, free) // _MB} MB free and {self._config.reserve_bytes // _MB} MB"
-                " must stay so: make room on it, then try again"
+                f"the disk has {max(0, free) // _MB} MB free, of which"
+                f" {self._config.reserve_bytes // _MB} MB must stay so: make room, then try again"
             )
         return min(room, max(count, _CREDIT_BYTES))

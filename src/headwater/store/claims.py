@@ -1,8 +1,9 @@
-"""What the store claims to hold of a video, in memory and on disk, so that no claim outlives its bytes.
+"""What the store claims to hold of a video, such that no claim is there without its bytes.
 
 Two bitmaps lie on disk. `have` gets a block's bit at once, after the block was written: the page
-cache carries both through a `kill -9`, in that order. `synced` gets it later, after the blocks were
-forced to the disk: what a power cut leaves in `have` but not in `synced` is hashed again at the next start."""
+cache carries both through a `kill -9`, in that order. `synced` gets it later, after the blocks
+were forced to the disk: what a power cut leaves in `have` but not in `synced` is hashed again at
+the next start."""
 
 import os
 from pathlib import Path
@@ -29,9 +30,9 @@ class Snapshot:
 
 
 class Claims:
-    """The blocks, and the pieces made whole by them. Thread-safe.
+    """The blocks, and the pieces made whole by them. Thread-safe. Shape: two bits a block.
 
-    Shape: one bit a block on disk and twice in memory. `folder` None: never changes (a file in place)."""
+    `folder` None: all of it is here for good (a file in place)."""
 
     def __init__(
         self, shape: VideoShape, have: Bitmap, synced: Bitmap, files: OpenFiles, folder: Path | None
@@ -100,8 +101,8 @@ class Claims:
             return sum(map(len, new)), [piece for piece in touched if self._complete(piece)]
 
     def disclaim(self, first: int, count: int) -> int:
-        """These blocks go or went bad: how many were claimed. `synced` forgets them for good first, so
-        that no power cut can bring a claim back without its bytes. Raises: OSError."""
+        """These blocks go or went bad: how many were claimed. `synced` forgets them for good first,
+        so that no power cut can bring a claim back without its bytes. Raises: OSError."""
         if self._folder is None:
             return 0
         with self._lock:

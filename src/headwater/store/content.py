@@ -1,4 +1,4 @@
-"""The bytes of a video: a person's file, read where it lies and watched for change, or our own file."""
+"""The bytes of a video: a person's file, watched for change at every read, or the store's own."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ class Truncated(Exception):
 
 
 class SharedFile:
-    """A file that belongs to a person: only ever read, and refused once it is not what was shared."""
+    """A person's file: only ever read, and refused once it is not what was shared."""
 
     def __init__(self, files: OpenFiles, path: Path, stamp: Stamp) -> None:
         self._files, self.path, self.stamp = files, path, stamp
@@ -50,7 +50,7 @@ class SharedFile:
         return sure
 
     def stamp_now(self) -> Stamp:
-        """What lies at the path now. Raises: ContentChanged when nothing readable of that size does."""
+        """Of what lies there now. Raises: ContentChanged when no file of that size does."""
         self._files.forget(self.path)
         with self._borrow() as file:
             now = Stamp.of(os.fstat(file.fd))

@@ -1,4 +1,4 @@
-"""Small files that are wholly the old one or wholly the new one, whatever happens; and which boot this is."""
+"""Files that are wholly the old one or wholly the new one, whatever happens; which boot this is."""
 
 import ctypes
 import os
@@ -11,7 +11,7 @@ _LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def replace_file(path: Path, payload: bytes, *, on_disk: bool = True) -> None:
-    """Put `payload` at `path`. `on_disk`: it outlives a power cut too (with sync_folder for the name).
+    """Put `payload` at `path`. `on_disk`: it outlives a power cut too (its name: sync_folder).
 
     Raises: OSError; the old file is still there then."""
     draft = path.with_name(path.name + ".new")
@@ -44,7 +44,7 @@ def read_if_there(path: Path) -> bytes | None:
 
 
 def boot_id() -> str:
-    """What changes when the machine starts anew, and the page cache with it; "" when that is unknown."""
+    """Another one each time the machine starts, with an empty page cache; "" when unknown."""
     if sys.platform == "linux":
         try:
             return _LINUX_BOOT_ID.read_text().strip()

@@ -1,4 +1,4 @@
-"""A lock that many may share or one may have alone: reads and writes share it, giving back takes it alone."""
+"""A lock that many may share (reads and writes) or one may have alone (giving back)."""
 
 from contextlib import AbstractContextManager
 from threading import Condition
@@ -7,7 +7,8 @@ __all__ = ["Gate"]
 
 
 class Gate:
-    """`with gate.shared:` or `with gate.alone:`. Not re-entrant; who wants it alone goes before newcomers."""
+    """`with gate.shared:` or `with gate.alone:`.
+    Not re-entrant; who wants it alone goes before newcomers."""
 
     def __init__(self) -> None:
         self._changed = Condition()

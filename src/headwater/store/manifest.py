@@ -18,7 +18,7 @@ MANIFEST = "manifest"
 
 
 class Stamp(Struct, frozen=True, array_like=True):
-    """What the file system tells about a file: while it stays equal, so does the file, as far as is known."""
+    """What the file system tells about a file: while it stays equal, so should the bytes."""
 
     size_bytes: int
     modified_ns: int
@@ -41,7 +41,7 @@ class Stamp(Struct, frozen=True, array_like=True):
 
 class Manifest(Struct, frozen=True):
     kind: Literal["in_place", "adopted", "fetched"]
-    """Read where the person keeps it; moved in from a prepared copy or an upload; from other nodes."""
+    """Read where the person keeps it; moved in (prepared copy, upload); from other nodes."""
     size_bytes: int
     piece_bytes: int
     pieces_root: bytes

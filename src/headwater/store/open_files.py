@@ -1,4 +1,4 @@
-"""File descriptors that stay open between uses, and the few system calls that Python does not have."""
+"""File descriptors that stay open between uses, and the system calls made with them."""
 
 import ctypes
 import os
@@ -33,7 +33,8 @@ class OpenFile:
 
 
 class OpenFiles:
-    """At most `limit` idle descriptors, least recently used closed first; those in use are never closed."""
+    """Shape: at most `limit` descriptors, the least recently used go first; more only while they
+    are all in use. Thread-safe."""
 
     def __init__(self, limit: int = MAX_OPEN_FILES) -> None:
         self._limit = limit
@@ -107,7 +108,7 @@ def write_at(fd: int, offset: int, payload: bytes | memoryview) -> None:
 
 
 def punch_hole(fd: int, offset: int, length: int) -> bool:
-    """Give the range's disk space back, so that it reads as zeros. False where the system cannot."""
+    """Free the range on disk, so that it reads as zeros. False where the system cannot."""
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)

@@ -1,4 +1,4 @@
-"""A video whose bytes the store keeps: being fetched, fetched, or a prepared copy that was moved in."""
+"""A video whose bytes are the store's: being fetched, fetched, or a copy that was moved in."""
 
 import contextlib
 import errno
@@ -33,8 +33,9 @@ def full_or_same(error: OSError, path: Path) -> Exception:
 
 
 class OwnedVideo(StoredVideo):
-    """Theory of operation: a write puts the blocks, then their leaves, then their bits. Reads and writes
-    share the gate; giving back takes it alone, since it would free blocks under their hands."""
+    """Theory of operation: a write puts the blocks, then their leaves, then their bits. Reads and
+    writes share the gate; giving back takes it alone, since it would free blocks under their
+    hands."""
 
     owned = True
 
@@ -109,8 +110,8 @@ class OwnedVideo(StoredVideo):
         return self._can_read()
 
     def prepare(self, *, is_same_boot: bool) -> None:
-        """At start: claim nothing that may not be there. After a power cut what was synced is trusted,
-        of the rest only what its hashes vouch for. Raises: OSError."""
+        """At start: claim nothing that may not be there. After a power cut what was synced is
+        trusted, of the rest only what its hashes vouch for. Raises: OSError."""
         if not self._is_intact():
             self._start_anew()
         elif not is_same_boot and (blocks := self._claims.unsynced()):

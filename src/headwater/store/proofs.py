@@ -23,7 +23,7 @@ class Proven(NamedTuple):
 
 
 class Proofs:
-    """Shape: the MAX_LOADED most recently used; the others are read from disk again. Thread-safe."""
+    """Shape: the MAX_LOADED most recently used, others are read from disk again. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""How a file is cut: blocks of 16 KiB (the Merkle leaves) and pieces (a power of two of them). Source: BEP 52."""
+"""How a file is cut: blocks of 16 KiB (Merkle leaves); pieces, a power of two of them (BEP 52)."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ _AIMED_PIECES = 2048
 
 
 def piece_bytes_for(size_bytes: int) -> int:
-    """The piece size that a new video of this size gets: about 2048 pieces, within 256 KiB to 4 MiB."""
+    """The piece size of a new video: about 2048 pieces, within 256 KiB to 4 MiB."""
     piece = MIN_PIECE_BYTES
     while piece < MAX_PIECE_BYTES and size_bytes > piece * _AIMED_PIECES:
         piece *= 2
@@ -55,7 +55,7 @@ class VideoShape:
         return block // self.blocks_per_piece
 
     def span(self, first: int, count: int) -> tuple[int, int]:
-        """Byte offset and length of `count` blocks from `first` on (the last block may be short)."""
+        """Byte offset and length of `count` blocks from `first` on (the last may be short)."""
         start = first * BLOCK_BYTES
         return start, min((first + count) * BLOCK_BYTES, self.size_bytes) - start
 

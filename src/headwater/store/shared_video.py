@@ -1,4 +1,4 @@
-"""A video that lies where its owner keeps it: read there, never changed, refused once it is not what was shared."""
+"""A video that lies where its owner keeps it: read there, never changed, watched for change."""
 
 import os
 from pathlib import Path
@@ -91,7 +91,7 @@ class SharedVideo(StoredVideo):
             raise error
 
     def _rehash(self, now: Stamp) -> None:
-        """Trust the file under its new stamp, if every byte is the old one. Raises: ContentChanged."""
+        """Trust the file's new stamp if every byte is the old one. Raises: ContentChanged."""
         file = SharedFile(self._around.files, self.path, now)
         for first in range(0, self.shape.blocks, _CHECK_BLOCKS):
             count = min(_CHECK_BLOCKS, self.shape.blocks - first)

@@ -1,4 +1,4 @@
-"""The one owner of bytes on disk: every video that is shared, kept or being fetched, and the blobs."""
+"""The one owner of bytes on disk: every video that is shared, kept or being fetched, and blobs."""
 
 import errno
 import logging
@@ -35,9 +35,9 @@ log = logging.getLogger(__name__)
 
 
 class Store:
-    """Layout: `videos/HEX/` with manifest, info, layer, leaves and, when the bytes are ours, content, have
-    and synced; `blobs/HEX`. Thread-safe. A folder without a manifest is a beginning that never was or an
-    end that was cut short: it is cleared away at start."""
+    """Layout: `videos/HEX/` with manifest, info, layer, leaves and, when the bytes are ours,
+    content, have and synced; `blobs/HEX`. Thread-safe. A folder without a manifest is a
+    beginning that never was or an end that was cut short: it is cleared away at start."""
 
     def __init__(self, root: Path, config: StoreConfig) -> None:
         """Blocks; after a crash or power cut until all claims are sure. Raises: OSError."""
@@ -81,12 +81,13 @@ class Store:
         source: Path | None = None,
         stamp: Stamp | None = None,
     ) -> StoredVideo:
-        """Take in a whole file. `owned`: it is moved into the store; otherwise it is read where it lies and
-        never changed. What was here of that video before is replaced, and its StoredVideo holds nothing more.
+        """Take in a whole file. `owned`: it is moved into the store; otherwise it is read where it
+        lies and never changed. What was here of that video before is replaced, and its
+        StoredVideo holds nothing more.
 
-        `source`: what a prepared copy was made from. `stamp`: taken before the file was hashed, so that no
-        change since then goes unnoticed. Raises: ContentChanged when it is not the file that was hashed;
-        LocalUsageError when the leaves do not fit; StorageFull."""
+        `source`: what a prepared copy was made from. `stamp`: taken before the file was hashed,
+        so that no change since then goes unnoticed. Raises: ContentChanged when it is not the
+        file that was hashed; LocalUsageError when the leaves do not fit; StorageFull."""
         if len(leaves) != torrent.shape.blocks * HASH_BYTES:
             raise LocalUsageError(f"{len(leaves)} bytes are not the leaves of {torrent.file_name}")
         now = _stamp_of(path)
@@ -107,8 +108,8 @@ class Store:
     def begin(self, video: VideoId, shape: VideoShape, pieces_root: bytes) -> StoredVideo:
         """A video to be fetched, or what is here of it already.
 
-        Raises: RemoteProtocolError when the shape is too large, or not that of what is here (two entries
-        contradict each other: remove() it to believe the other one); StorageFull."""
+        Raises: RemoteProtocolError when the shape is too large, or not that of what is here (two
+        entries contradict each other: remove() it to believe the other one); StorageFull."""
         check_shape(shape)
         with self._lock:
             known = self._videos.get(video)

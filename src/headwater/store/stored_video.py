@@ -1,4 +1,4 @@
-"""One video in the store, as the rest of the node sees it; `shared_video` and `owned_video` are the two kinds."""
+"""One video in the store, as the rest of the node sees it; shared and owned are the two kinds."""
 
 import logging
 import os
@@ -73,7 +73,7 @@ class StoredVideo(ABC):
 
     @property
     def torrent(self) -> Torrent | None:
-        """None until attach() while being fetched. Blocks shortly when it was not asked for lately."""
+        """None until attach(). Blocks shortly when it was not asked for lately."""
         proven = self._around.proofs.of(self._folder) if self._has_torrent else None
         return proven.torrent if proven else None
 
@@ -89,7 +89,7 @@ class StoredVideo(ABC):
         return self._can_read() and self._exists(first, count) and self._claims.has(first, count)
 
     def missing(self, first: int, count: int) -> list[range]:
-        """What of the range is not here, in order. Raises: NotFound when the video is not so long."""
+        """What is not here, in order. Raises: NotFound when the video is not so long."""
         if not self._exists(first, count):
             raise NotFound(f"there are no blocks {first} to {first + count} in {self._name}")
         if not self._can_read():
@@ -103,7 +103,7 @@ class StoredVideo(ABC):
         return bytes(-(-self.shape.pieces // 8))
 
     def attach(self, torrent: Torrent) -> None:
-        """Keep what proves the blocks to others. Raises: RemoteProtocolError when it is another file's."""
+        """Keep what proves blocks to others. Raises: RemoteProtocolError when it does not fit."""
         ours = (self.video, self.shape, self.pieces_root)
         if (torrent.video, torrent.shape, torrent.pieces_root) != ours:
             raise RemoteProtocolError(f"the info-dict does not fit {self._name}")
@@ -128,13 +128,13 @@ class StoredVideo(ABC):
 
     @abstractmethod
     def write(self, first: int, payload: bytes | memoryview, leaves: bytes) -> list[int]:
-        """Keep verified blocks; which pieces became whole by them. Claims them only once they are written.
+        """Keep verified blocks, claiming them once they are written; which pieces became whole.
 
         Raises: StorageFull, with nothing new claimed; LocalUsageError when the sizes do not fit."""
 
     @abstractmethod
     def give_back(self, pieces: range) -> None:
-        """These pieces are not kept any more; their disk space is free where the system can do that."""
+        """Keep these pieces no longer; frees their disk space where the system can."""
 
     @abstractmethod
     def check(self) -> bool:
@@ -149,15 +149,15 @@ class StoredVideo(ABC):
         self._is_removed = True
 
     def leaves_of(self, piece: int) -> bytes:
-        """The leaves of a piece's blocks, 32 bytes each. Raises: NotFound unless the piece is whole here."""
+        """32 bytes for each block of a piece. Raises: NotFound unless it is whole here."""
         blocks = self.shape.blocks_of(piece)
         if not blocks or not self.has(blocks.start, len(blocks)):
             raise NotFound(f"piece {piece} of {self._name} is not here")
         return self._read_leaves(blocks.start, len(blocks))
 
     def proof(self, first: int, count: int, *, layer_known: bool) -> bytes:
-        """What proves these blocks to another node. Raises: NotFound when a piece at the range's ends is
-        not whole here, or the info-dict is not."""
+        """What proves these blocks to another node. Raises: NotFound when a piece at the range's
+        ends is not whole here, or the info-dict is not."""
         proven = self._around.proofs.of(self._folder) if self._has_torrent else None
         if proven is None or not self.has(first, count) or not count:
             raise NotFound(
@@ -199,7 +199,7 @@ class StoredVideo(ABC):
             raise NotFound(f"the proofs of {self._name} were damaged on disk") from None
 
     def _remember(self, **changes: object) -> None:
-        """Change the manifest. A full disk does not stop it: it is known again at the next check."""
+        """Change the manifest; when it cannot be saved the next check finds the same again."""
         self._manifest = replace(self._manifest, **changes)
         try:
             save_manifest(self._folder, self._manifest)

@@ -1,4 +1,4 @@
-"""Forces what was written to the disk, a while after it was written: against power cuts, not crashes."""
+"""Forces what was written to the disk a while later: against power cuts, not crashes."""
 
 import logging
 from collections.abc import Hashable

@@ -1,4 +1,4 @@
-"""The hybrid v1 + v2 info-dict of one file: a video's identity, and what proves its blocks. Source: BEP 3, BEP 52."""
+"""The hybrid info-dict of one file: a video's identity. Source: BEP 3 (v1), BEP 52 (v2)."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MAX_PIECE_BYTES = 16 * 1024 * 1024
 MAX_NAME_BYTES = 255
 _SHA1_BYTES = 20
 _BAD_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
-"""Controls, surrogates, line and paragraph separators: a name with them is a trap for a terminal or a script."""
+"""Controls, surrogates, line and paragraph separators: traps for terminals and scripts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Torrent:
 
     @classmethod
     def parse(cls, info: bytes, layer: bytes) -> Self:
-        """Raises: RemoteProtocolError when this is not one sanely named file in both versions, or the
-        layer does not lead to the pieces root."""
+        """Raises: RemoteProtocolError when this is not one sanely named file in both versions, or
+        the layer does not lead to the pieces root."""
         if len(info) > MAX_INFO_BYTES:
             raise RemoteProtocolError(f"an info-dict of {len(info)} bytes passes {MAX_INFO_BYTES}")
         fields = parse_bencode(info)
@@ -66,7 +66,7 @@ class Torrent:
 
 
 def check_shape(shape: VideoShape) -> None:
-    """Raises: RemoteProtocolError when the file is larger than this version of the protocol can carry."""
+    """Raises: RemoteProtocolError when the file is larger than the protocol can carry."""
     if shape.piece_bytes > MAX_PIECE_BYTES or shape.pieces > MAX_PIECES:
         raise RemoteProtocolError(
             f"{shape.pieces} pieces of {shape.piece_bytes} bytes pass the limit of"

@@ -1,21 +1,21 @@
-"""BEP 52 Merkle arithmetic: what a range of blocks needs beside it to be proven, and the check of that.
+"""BEP 52 Merkle arithmetic: what proves a range of blocks, and the check of it.
 
 A file is one binary tree of SHA-256 hashes. Its leaves are the hashes of the blocks (the last block
-unpadded), followed by leaves of 32 zero bytes up to a power of two; a node is SHA-256(left + right).
-The hashes of the pieces are one level of that tree, the *layer*; in a file of one piece the root is
-the layer. A node that has only zero leaves below it is *padding*: everyone can compute it.
+unpadded), followed by leaves of 32 zero bytes up to a power of two; a node is
+SHA-256(left + right). The hashes of the pieces are one level of that tree, the *layer*; in a file
+of one piece the root is the layer. A node with only zero leaves below it is *padding*: everyone can
+compute it. Node i of level h (0 for the leaves) is padding when i >= ceil(blocks / 2**h).
 
-Proof order (`docs/wire.md` quotes this). Start at level 0 (the leaves) with the half-open range
+Proof order (`docs/wire.md` quotes this). Start at level 0 with the half-open range of nodes
 [low, high) = [first, first + count). At each level, lowest first:
 
-1. when `low` is odd, the proof's next 32 bytes are node `low - 1`, and `low` becomes `low - 1`;
-2. then, when `high` is odd and node `high` exists at this level and is not padding, the proof's next
-   32 bytes are node `high`; `high` becomes `high + 1` (a padding node takes no bytes);
-3. the parents are [low / 2, high / 2) of the next level.
+1. when `low` is odd, the next 32 bytes of the proof are node `low - 1`;
+2. then, when `high` is odd and node `high` is not padding, the next 32 bytes are node `high`;
+3. the range of the next level is [floor(low / 2), ceil(high / 2)).
 
-It ends at the root or, when the receiver knows the layer, at the level of the layer. The proof for a
-receiver who knows the layer is thus the beginning of the full proof, and is empty for whole pieces.
-Node i of level h is padding when i >= ceil(blocks / 2**h).
+It ends at the root or, when the receiver knows the layer, at the level of the layer. The proof for
+such a receiver is thus the beginning of the full proof, and is empty for whole pieces. A proof that
+is longer or shorter than that is no proof.
 """
 
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def piece_hash(shape: VideoShape, piece: int, leaves: bytes) -> bytes:
 
 
 class DamagedLeaves(LookupError):
-    """The leaves of a piece are not those that the layer stands for: nothing can be proven with them."""
+    """The leaves of a piece are not those of the layer: nothing can be proven with them."""
 
     def __init__(self, piece: int) -> None:
         super().__init__(f"the leaves of piece {piece} do not match the layer")
@@ -79,7 +79,7 @@ class DamagedLeaves(LookupError):
 
 
 class LayerTree:
-    """The tree above the piece hashes. Raises: ValueError when the layer is not the shape's size."""
+    """The tree above the piece hashes. Raises: ValueError when these are too many or too few."""
 
     def __init__(self, shape: VideoShape, layer: bytes) -> None:
         if len(layer) != shape.pieces * HASH_BYTES:
@@ -113,10 +113,10 @@ def range_proof(
     *,
     layer_known: bool,
 ) -> bytes:
-    """The proof of `count` blocks from `first` on, in the order that the module's docstring defines.
+    """The proof of `count` blocks from `first` on, in the order defined above.
 
-    `leaves_of` is asked only for the pieces at the range's ends, and only where the range cuts them.
-    Raises: ValueError when there are no such blocks; DamagedLeaves; what `leaves_of` raises."""
+    `leaves_of` is asked only for the pieces that the range's ends cut. Raises: DamagedLeaves, what
+    `leaves_of` raises, and ValueError when there are no such blocks."""
     end = first + count
     if first < 0 or count < 1 or end > shape.blocks:
         raise ValueError(f"there are no blocks {first} to {end} among {shape.blocks}")
@@ -164,7 +164,7 @@ def _parents(nodes: bytes) -> bytes:
 
 
 def _levels(nodes: bytes, base: int, height: int) -> list[bytes]:
-    """`nodes`, which lie at level `base`, and the `height` levels above them; without padding nodes."""
+    """`nodes`, which lie at level `base`, and `height` levels above them; no padding nodes."""
     levels = [nodes]
     for level in range(base, base + height):
         if len(nodes) % _PAIR_BYTES:
@@ -186,8 +186,8 @@ def _piece_levels(
 def _uncles(left: list[bytes], low: int, right: list[bytes], high: int, height: int) -> list[bytes]:
     """Steps 1 to 3 of the proof order through `height` levels.
 
-    `left` and `right` are the levels of the subtrees in which the range begins and ends, [] where it
-    begins or ends with its subtree; `low` and `high` are counted in these."""
+    `left` and `right` are the levels of the subtrees in which the range begins and ends, []
+    where it begins or ends with its subtree; `low` and `high` are counted in these."""
     nodes: list[bytes] = []
     for level in range(height):
         if left and low % 2:
@@ -199,7 +199,7 @@ def _uncles(left: list[bytes], low: int, right: list[bytes], high: int, height: 
 
 
 def _climb(shape: VideoShape, first: int, leaves: bytes, proof: bytes, height: int) -> bytes | None:
-    """The nodes `height` levels above the leaves; None when the proof is not exactly what that takes."""
+    """The nodes `height` levels above the leaves; None when the proof is not exactly the one."""
     count, rest = divmod(len(leaves), HASH_BYTES)
     width = shape.blocks
     if rest or count < 1 or first < 0 or first + count > width:
