@@ -1,4 +1,5 @@
-"""Where nodes were last heard of: survives restarts, so that a node finds its mesh again by itself."""
+"""Where nodes were last heard of: survives restarts, so that a node finds its mesh again by
+itself."""
 
 import json
 import sqlite3
@@ -15,7 +16,8 @@ REWRITE_MS = 3600 * 1000
 
 
 class AddressBook:
-    """Shape: the `bounds.addresses` nodes heard of last. Shares the writing connection and its lock."""
+    """Shape: the `bounds.addresses` nodes heard of last. Shares the writing connection and its
+    lock."""
 
     def __init__(self, connection: sqlite3.Connection, lock: threading.Lock, limit: int) -> None:
         self._connection, self._lock, self._limit = connection, lock, limit

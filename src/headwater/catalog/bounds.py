@@ -12,14 +12,15 @@ class Bounds:
     items_per_author: int = 50_000
     """More than the files of a large archive; a flood by one key ends here."""
     items: int = 500_000
-    """In all: about 500 MB on disk, and a bucket's summary still fits one frame (2000 x 32 bytes)."""
+    """In all: about 500 MB on disk, and a bucket's summary still fits one frame (2000 x 32
+    bytes)."""
     nodes: int = 10_000
     """Node records in memory, about 10 MB."""
     addresses: int = 1_000
     """Nodes whose last addresses survive a restart: enough to find the mesh again."""
     ahead_ms: int = DAY_MS
-    """How far an item's version may lie ahead of our clock: a wrong time zone passes, an item nobody could
-    ever replace does not."""
+    """How far an item's version may lie ahead of our clock: a wrong time zone passes, an item
+    nobody could ever replace does not."""
     gone_ms: int = 30 * DAY_MS
     """A Holding that says `gone` is forgotten, and no longer taken from others, after this long."""
     node_expiry_s: float = 90.0

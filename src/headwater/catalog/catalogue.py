@@ -30,7 +30,8 @@ class Holders:
 
 
 class Catalogue:
-    """Checked items only. May be called from any thread; a write waits for at most one batch of another."""
+    """Checked items only. May be called from any thread; a write waits for at most one batch of
+    another."""
 
     def __init__(
         self, database: Path, now_ms: Callable[[], int], bounds: Bounds | None = None
@@ -78,7 +79,8 @@ class Catalogue:
     def ranks(self, bucket: int) -> list[Rank]:
         above = bytes([bucket + 1]) if bucket < 255 else bytes([255]) * 17
         rows = self._rows(
-            f"SELECT key, version, substr(digest, 1, {HEAD_BYTES}) FROM item WHERE key >= ? AND key < ?",
+            f"SELECT key, version, substr(digest, 1, {HEAD_BYTES}) FROM item"
+            " WHERE key >= ? AND key < ?",
             (bytes([bucket]), above),
         )
         return [Rank(*row) for row in rows]
@@ -134,14 +136,16 @@ class Catalogue:
         channel: NodeId | None = None,
         videos: Collection[VideoId] | None = None,
     ) -> Found:
-        """What has all the words (the start of each is enough), any script; "" lists the newest first."""
+        """What has all the words (the start of each is enough), any script; "" lists the newest
+        first."""
         with self._reading:
             return reading.search(
                 self._reader, words, limit=limit, offset=offset, channel=channel, videos=videos
             )
 
     def resolve(self, text: str) -> list[CataloguedVideo]:
-        """What a person meant: link, id or its first digits, title, words; several when ambiguous."""
+        """What a person meant: link, id or its first digits, title, words; several when
+        ambiguous."""
         with self._reading:
             return reading.resolve(self._reader, text)
 

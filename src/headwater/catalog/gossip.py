@@ -1,9 +1,11 @@
-"""Spreads items through the mesh: checked off the loop, added, and passed on at once to everybody else.
+"""Spreads items through the mesh: checked off the loop, added, and passed on at once to everybody
+else.
 
-Theory of operation. What is new is pushed to every neighbour but the one it came from; a push that a neighbour
-or an author has no allowance for is left out, and anti-entropy (sync.py) brings it a little later: pushing is for
-speed, syncing for completeness. Allowances on the receiving side are larger than on the sending side, so that only
-a node that breaks the rule runs into them, and loses its link.
+Theory of operation. What is new is pushed to every neighbour but the one it came from; a push
+that a neighbour or an author has no allowance for is left out, and anti-entropy (sync.py) brings
+it a little later: pushing is for speed, syncing for completeness. Allowances on the receiving
+side are larger than on the sending side, so that only a node that breaks the rule runs into them,
+and loses its link.
 """
 
 import asyncio
@@ -21,7 +23,7 @@ from headwater.catalog.rate import Allowance
 from headwater.catalog.sync import Rank, Sync, SyncResult, batches
 from headwater.errors import LocalUsageError, RemoteProtocolError
 from headwater.wire.ids import NodeId, short_id
-from headwater.wire.items import Claim, Item, Signed, claim_of, open_item
+from headwater.wire.items import Claim, Item, Signed, VideoEntry, claim_of, open_item
 from headwater.wire.messages import Control, Digest, Items, Summary, Want
 
 __all__ = ["Gossip", "GossipCounters", "Peer"]
@@ -36,10 +38,11 @@ AUTHOR_PER_S, AUTHOR_BURST = 100.0, 2048.0
 """Items of one author passed on at once."""
 MAX_AUTHORS = 4096
 REFUSE_PER_S, REFUSE_BURST = 200.0, 4096.0
-"""Items beyond our bounds taken from one neighbour unasked: honest ones send none, or few when bounds are reached."""
+"""Items beyond our bounds taken from one neighbour unasked: honest ones send none, or few when
+bounds are reached."""
 MAX_WAITING_BYTES = 9 * 1024 * 1024
-"""Items of one neighbour that wait to be checked (a full window of the largest fits); the rest anti-entropy
-brings later."""
+"""Items of one neighbour that wait to be checked (a full window of the largest fits); the rest
+anti-entropy brings later."""
 MAX_BATCH = 128
 """Items checked and written in one go: about 20 ms, so that nobody waits long for the catalogue."""
 CHECKERS = 2
@@ -52,7 +55,17 @@ class Peer(Protocol):
     @property
     def node(self) -> NodeId: ...
 
+    @property
+    def signed(self) -> Signed:
+        """Its own record, from its hello."""
+
     def send(self, message: Control, /) -> None: ...
+
+
+class Neighbourhood(Protocol):
+    """Where a hostile neighbour is shown the door."""
+
+    def ban(self, node: NodeId, reason: str, /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -100,23 +113,23 @@ class _Checked:
 
 
 class Gossip:
-    """One for the node. All methods belong to the loop's thread; `run` must be running for items to be checked.
+    """One for the node. All methods belong to the loop's thread; `run` must be running for items
+    to be checked.
 
-    `hostile(peer, reason)` is called for a neighbour whose items are forged, malformed or too many.
+    A neighbour whose items are forged, malformed or too many is banned from the neighbourhood.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
-        hostile: Callable[[Peer, str], None],
+        neighbours: Neighbourhood,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._catalogue, self._hostile, self._now = catalogue, hostile, now
+        self._catalogue, self._neighbours, self._now = catalogue, neighbours, now
         self._sessions: dict[NodeId, _Session] = {}
         self._queue: asyncio.Queue[_Session] = asyncio.Queue()  # each session at most once
         self._authors: dict[NodeId, Allowance] = {}
-        self.on_change: list[Callable[[list[Item]], None]] = []
-        """Called with what is new in the catalogue, by whatever way it came."""
+        self._listeners: list[Callable[[list[Item]], None]] = []
         self.counters = GossipCounters()
 
     async def run(self) -> None:
@@ -126,14 +139,22 @@ class Gossip:
                 group.create_task(self._check(), name=f"gossip.check.{number}")
             group.create_task(self._tick(), name="gossip.tick")
 
+    def on_change(self, listener: Callable[[list[Item]], None]) -> None:
+        """Have it called with what is new in the catalogue, by whatever way it came."""
+        self._listeners.append(listener)
+
     def publish(self, items: Sequence[Item]) -> None:
-        """Add our own items and tell everybody. Raises: LocalUsageError when the catalogue has no room for them."""
+        """Add our own items and tell everybody.
+
+        Raises: LocalUsageError when a video is one more than anybody would take from this node."""
         admission = self._catalogue.admit(items)
         self._spread(admission.taken, None)
         if admission.refused:
+            log.warning("gossip.own_refused", extra={"items": len(admission.refused)})
+        if any(isinstance(item.body, VideoEntry) for item in admission.refused):
             raise LocalUsageError(
-                f"{len(admission.refused)} of {len(items)} items were not published: this node has published as "
-                "many as others would take, or its clock is more than a day slow; unshare something or set the clock"
+                "it was not published: this node has published as many items as others would take,"
+                " or its clock is more than a day slow; unshare something or set the clock"
             )
 
     def neighbour_up(self, peer: Peer) -> None:
@@ -149,6 +170,7 @@ class Gossip:
         for message in batches(i.signed for i in self._catalogue.nodes() if i.author != peer.node):
             peer.send(message)
         session.send(SyncResult(session.sync.start(now)))
+        self._enqueue(session, [peer.signed])
 
     def neighbour_down(self, peer: Peer) -> None:
         session = self._sessions.get(peer.node)
@@ -202,7 +224,8 @@ class Gossip:
             self._schedule(session)
 
     def _open(self, batch: list[Signed]) -> _Checked:
-        """In a thread. Signatures cost 0.1 ms each: only of what would be taken are they checked."""
+        """In a thread. Signatures cost 0.1 ms each: only of what would be taken are they
+        checked."""
         claims = [claim_of(signed) for signed in batch]
         verdicts = [self._catalogue.judge(claim) for claim in claims]
         news = [open_item(s) for s, v in zip(batch, verdicts, strict=True) if v == "news"]
@@ -226,7 +249,7 @@ class Gossip:
         self.counters.hostile_neighbours += 1
         log.info("gossip.hostile", extra={"node": short_id(session.peer.node), "reason": reason})
         self.neighbour_down(session.peer)
-        self._hostile(session.peer, reason)
+        self._neighbours.ban(session.peer.node, reason)
 
     def _spread(self, items: list[Item], source: _Session | None) -> None:
         """To everybody else at once, as far as authors and neighbours have allowances."""
@@ -243,7 +266,7 @@ class Gossip:
                 if len(passed) == len(items):
                     continue
             session.sync.hurry(now)
-        for listener in self.on_change:
+        for listener in self._listeners:
             listener(items)
 
     def _may_pass(self, author: NodeId, now: float) -> bool:

@@ -1,4 +1,5 @@
-"""The writing half of the catalogue: which items are taken, which is newer, and the sums that sync compares."""
+"""The writing half of the catalogue: which items are taken, which is newer, and the sums that
+sync compares."""
 
 import sqlite3
 import threading
@@ -115,7 +116,8 @@ class Ledger:
     def _insert(self, item: Item) -> None:
         execute = self._connection.execute
         row = execute(
-            "INSERT INTO item (key, version, digest, author, kind, video, body, signature, created, label)"
+            "INSERT INTO item"
+            " (key, version, digest, author, kind, video, body, signature, created, label)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values_of(item),
         ).lastrowid
@@ -135,8 +137,9 @@ class Ledger:
     def _choose(self, video: bytes) -> None:
         """Of several channels' entries the oldest stands for the video, on every node the same."""
         self._connection.execute(
-            "UPDATE item SET chosen = (id = (SELECT id FROM item WHERE video = ?1 AND kind = 'video'"
-            " ORDER BY created, author LIMIT 1)) WHERE video = ?1 AND kind = 'video'",
+            "UPDATE item SET chosen = (id = (SELECT id FROM item"
+            " WHERE video = ?1 AND kind = 'video' ORDER BY created, author LIMIT 1))"
+            " WHERE video = ?1 AND kind = 'video'",
             (video,),
         )
 

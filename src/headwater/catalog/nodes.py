@@ -1,4 +1,5 @@
-"""Who is in the mesh now: the newest record of each node, in memory, for as long as it is renewed."""
+"""Who is in the mesh now: the newest record of each node, in memory, for as long as it is
+renewed."""
 
 import threading
 from collections.abc import Callable, Iterable

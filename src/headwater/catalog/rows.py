@@ -47,7 +47,8 @@ def entry_of(row: tuple[bytes, bytes]) -> CataloguedVideo:
 
 
 def age_ms(entry: VideoEntry) -> int:
-    """When it was made, as lists sort it: an author may claim any date, but none after the signing."""
+    """When it was made, as lists sort it: an author may claim any date, but none after the
+    signing."""
     return min(entry.created_ms, entry.version)
 
 

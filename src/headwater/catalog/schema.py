@@ -1,4 +1,5 @@
-"""The catalogue's SQLite file: its tables, how it is opened, and what happens when it is damaged."""
+"""The catalogue's SQLite file: its tables, how it is opened, and what happens when it is
+damaged."""
 
 import logging
 import sqlite3

@@ -1,4 +1,5 @@
-"""The reading half of the catalogue: lists and searches of videos, and what a person may have meant."""
+"""The reading half of the catalogue: lists and searches of videos, and what a person may have
+meant."""
 
 import json
 import re
@@ -54,7 +55,8 @@ def search(
 
 
 def resolve(connection: sqlite3.Connection, text: str) -> list[CataloguedVideo]:
-    """By link, id or its first digits, exact title, or loose words; several when it is ambiguous."""
+    """By link, id or its first digits, exact title, or loose words; several when it is
+    ambiguous."""
     text = text.strip()
     link = _LINK.fullmatch(text)
     digits = link[1] if link else text

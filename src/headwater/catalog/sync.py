@@ -1,11 +1,14 @@
-"""Pure anti-entropy with one neighbour: what differs is found bucket by bucket and pulled by who lacks it.
+"""Pure anti-entropy with one neighbour: what differs is found bucket by bucket and pulled by who
+lacks it.
 
-Theory of operation. Both sides send a Digest when they meet and every DIGEST_EVERY_S. A Digest is answered by
-Summaries of the buckets that differ, until they name ANSWER_ENTRIES items (next time it goes on where it
-stopped), and, when anything differs, by the other's own Digest, so that it learns what it lacks as well. From a Summary the receiver learns what is newer there and asks for it by Want, at most WANT_KEYS in a
-message and WINDOW_KEYS under way, so that neither side ever queues much. When all that is here and the answer
-had been cut off, it sends its Digest again. Each side only pulls for itself: the state of one never depends on
-the other's, and a message lost, late or doubled costs at most the wait for the next Digest.
+Theory of operation. Both sides send a Digest when they meet and every DIGEST_EVERY_S. A Digest is
+answered by Summaries of the buckets that differ, until they name ANSWER_ENTRIES items (next time
+it goes on where it stopped), and, when anything differs, by the other's own Digest, so that it
+learns what it lacks as well. From a Summary the receiver learns what is newer there and asks for
+it by Want, at most WANT_KEYS in a message and WINDOW_KEYS under way, so that neither side ever
+queues much. When all that is here and the answer had been cut off, it sends its Digest again.
+Each side only pulls for itself: the state of one never depends on the other's, and a message
+lost, late or doubled costs at most the wait for the next Digest.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +31,8 @@ RANK_BYTES = KEY_BYTES + 8 + HEAD_BYTES
 
 DIGEST_EVERY_S = 30.0
 ANSWER_ENTRIES = 8192
-"""Entries (32 bytes each) that the Summaries in answer to one Digest name before they stop: 256 KiB."""
+"""Entries (32 bytes each) that the Summaries in answer to one Digest name before they stop: 256
+KiB."""
 SUMMARY_ENTRIES = 16384
 """As many as one Summary may hold; a fuller bucket shows a part of itself."""
 WANT_KEYS = 256
@@ -41,7 +45,8 @@ REFUSED_RANKS = 65536
 ANSWER_TIMEOUT_S = 10.0
 HURRY_S = 1.0
 MAX_FRUITLESS_ROUNDS = 64
-"""Cut-off answers in a row that brought nothing: two large catalogues that cannot agree stop until the next Digest."""
+"""Cut-off answers in a row that brought nothing: two large catalogues that cannot agree stop
+until the next Digest."""
 MAX_BATCH_ITEMS = 512
 MAX_BATCH_BYTES = 256 * 1024
 ITEM_OVERHEAD_BYTES = 128
@@ -116,7 +121,8 @@ def unpack_ranks(entries: bytes) -> list[Rank]:
 
 
 class Sync:
-    """The state with one neighbour. Shape: at most PENDING_KEYS + WINDOW_KEYS keys and REFUSED_RANKS ranks."""
+    """The state with one neighbour. Shape: at most PENDING_KEYS + WINDOW_KEYS keys and
+    REFUSED_RANKS ranks."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -138,7 +144,8 @@ class Sync:
         return [self._digest(now)]
 
     def receive(self, message: Digest | Summary | Want | Items, now: float) -> SyncResult:
-        """What to answer, and items to check. Raises: RemoteProtocolError when the other broke a rule."""
+        """What to answer, and items to check. Raises: RemoteProtocolError when the other broke a
+        rule."""
         match message:
             case Digest():
                 return SyncResult(self._answer(message, now))
@@ -248,7 +255,8 @@ class Sync:
         return batches(self._index.signed(keys))
 
     def _proceed(self, now: float) -> SyncResult:
-        """Fill the window; when all is here and the answer had been cut off, ask for the rest of it."""
+        """Fill the window; when all is here and the answer had been cut off, ask for the rest of
+        it."""
         send: list[Control] = []
         granted = 0
         while self._pending and len(self._asked) + WANT_KEYS <= WINDOW_KEYS:

@@ -1,4 +1,5 @@
-"""Text to search words in any script: what is indexed and what is asked go through the same folding."""
+"""Text to search words in any script: what is indexed and what is asked go through the same
+folding."""
 
 import re
 import unicodedata
@@ -14,15 +15,16 @@ _UNSPACED = re.compile(
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
     "])"
 )
-"""Scripts that write no spaces between words: each of their signs is indexed as a word of its own, and
-asked for as a phrase of such words, so that any part of a title is found."""
+"""Scripts that write no spaces between words: each of their signs is indexed as a word of its
+own, and asked for as a phrase of such words, so that any part of a title is found."""
 
 MAX_WORDS = 16
 MAX_TEXT = 400
 
 
 def fold(text: str) -> str:
-    """Lower case, compatibility forms made plain (full width, ligatures), one space between words."""
+    """Lower case, compatibility forms made plain (full width, ligatures), one space between
+    words."""
     plain = text.encode("utf-8", "ignore").decode().replace("\0", " ")
     return " ".join(unicodedata.normalize("NFKC", plain).casefold().split())
 
@@ -33,7 +35,8 @@ def spread(folded: str) -> str:
 
 
 def match_query(text: str) -> str:
-    """An FTS5 query for all the words, each as a prefix; "" when the text holds no letter or digit."""
+    """An FTS5 query for all the words, each as a prefix; "" when the text holds no letter or
+    digit."""
     words = [w for w in fold(text[:MAX_TEXT]).split() if any(c.isalnum() for c in w)]
     quoted = (spread(w).replace('"', '""') for w in words[:MAX_WORDS])
     return " AND ".join(f'"{w}"*' for w in quoted)
