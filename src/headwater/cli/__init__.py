@@ -1,1 +1,1 @@
-"""The `headwater` command: one module per command."""
+"""The command line: one module a command. Heavy imports wait until a command runs."""

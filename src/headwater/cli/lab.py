@@ -1,0 +1,7 @@
+"""`headwater lab`."""
+
+from headwater.cli.session import Session
+
+
+def lab(session: Session) -> None:
+    """Several nodes."""

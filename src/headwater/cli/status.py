@@ -1,0 +1,23 @@
+"""`headwater status`: how the node is."""
+
+from headwater.cli import units
+from headwater.cli.jobs import ENDED
+from headwater.cli.session import Session
+
+__all__ = ["status"]
+
+
+def status(session: Session) -> None:
+    """Tell how the node is, and what it is busy with."""
+    api = session.api()
+    told = api.get("/api/v1/status")
+    jobs = [job for job in api.get("/api/v1/jobs")["jobs"] if job["phase"] not in ENDED]
+    session.answer({**told, "jobs": jobs})
+    since = units.ago(told["uptime_s"])
+    session.say(f"Node      {told['name']}, up for {since} (Headwater {told['version']})")
+    session.say(f"Page      {told['page']}")
+    session.say(f"Sharing   {', '.join(told['folders']) or 'no folder'}")
+    session.say(f"Library   {told['videos']} videos, {told['peers']} machines connected")
+    session.say(f"State     {told['state_dir']}")
+    for job in jobs:
+        session.say(f"Busy      {job['phase']} {job['title']}")

@@ -1,0 +1,89 @@
+"""Videos as the commands name and list them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headwater.cli import units
+from headwater.cli.client import Api
+from headwater.cli.session import Session
+from headwater.errors import LocalUsageError, NotFound, Unavailable
+
+__all__ = ["Video", "complete", "list_videos", "resolve"]
+
+Video = Mapping[str, Any]
+"""As the API describes one."""
+
+MAX_OFFERED = 9
+
+
+def list_videos(session: Session, found: Mapping[str, Any], *, none: str) -> None:
+    """A table of one API answer; `none` says what to do when it is empty."""
+    videos: Sequence[Video] = found["videos"]
+    session.answer(found)
+    if not videos:
+        session.say(none)
+        return
+    session.table(("Title", ">Length", ">Size", "From", "Here"), [_row(video) for video in videos])
+    if len(videos) < found["total"]:
+        session.say(
+            f"{len(videos)} of {found['total']}: --limit shows more, `headwater search WORDS` fewer"
+        )
+
+
+def _row(video: Video) -> tuple[str, ...]:
+    length = units.duration(video["duration_s"]) if video["duration_s"] else "-"
+    channel = "you" if video["channel"]["is_me"] else video["channel"]["name"]
+    return video["title"], length, units.size(video["size_bytes"]), channel, _here(video)
+
+
+def _here(video: Video) -> str:
+    if video["problem"]:
+        return str(video["problem"])
+    machines = len(video["holders"])
+    where = f"{machines} machine" + ("" if machines == 1 else "s")
+    if video["state"] == "partial":
+        return f"{100 * video['have_bytes'] // video['size_bytes']} %, on {where}"
+    return {"shared": "shared", "kept": "kept"}.get(video["state"], "no") + f", on {where}"
+
+
+def resolve(session: Session, api: Api, text: str) -> Video:
+    """The one video that a person means. Raises: NotFound, LocalUsageError with those it can be."""
+    videos: Sequence[Video] = api.get("/api/v1/resolve", text=text)["videos"]
+    if not videos:
+        raise NotFound(f"no video is called {text!r}: `headwater ls` lists those that there are")
+    if len(videos) == 1:
+        return videos[0]
+    if session.is_interactive:
+        return _ask(text, videos[:MAX_OFFERED])
+    offered = "; ".join(f"{video['title']} ({video['id'][:10]})" for video in videos[:MAX_OFFERED])
+    raise LocalUsageError(
+        f"{text!r} can mean {len(videos)} videos, say more of the title or the id: {offered}"
+    )
+
+
+def _ask(text: str, videos: Sequence[Video]) -> Video:
+    import typer
+
+    print(f"{text!r} can mean:")
+    for number, video in enumerate(videos, 1):
+        print(f"  {number}  {'  '.join(_row(video))}")
+    while True:
+        answer: int = typer.prompt("Which one", type=int)
+        if 1 <= answer <= len(videos):
+            return videos[answer - 1]
+        print(f"a number from 1 to {len(videos)}, please")
+
+
+def complete(incomplete: str) -> list[str]:
+    """Titles for the shell's completion; nothing when no node runs."""
+    import os
+    from pathlib import Path
+
+    from headwater.cli.session import default_state
+
+    state = Path(os.environ.get("HEADWATER_STATE") or default_state())
+    try:
+        found = Api.of_state(state).get("/api/v1/videos", q=incomplete, limit=20)
+    except Unavailable:
+        return []
+    return [video["title"] for video in found["videos"]]
