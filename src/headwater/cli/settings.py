@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from headwater.cli.units import parse_size
 from headwater.errors import LocalUsageError
@@ -23,7 +23,6 @@ __all__ = ["Setting", "load", "settings"]
 DERIVED = ("state", "web.http_is_default")
 """Not settings: where everything else is, and what follows from whether `web.http` was given."""
 
-S = TypeVar("S")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -122,10 +121,11 @@ def load(
     if layers.problems:
         raise LocalUsageError("\n".join(layers.problems))
     values |= {"state": state, "web.http_is_default": "web.http" not in values}
-    return _build(Config, "", values)
+    config: Config = _build(Config, "", values)
+    return config
 
 
-def _build(section: type[S], prefix: str, values: Mapping[str, Any]) -> S:
+def _build(section: Any, prefix: str, values: Mapping[str, Any]) -> Any:
     kinds = typing.get_type_hints(section)
     given = {}
     for each in dataclasses.fields(section):

@@ -1,7 +1,7 @@
 """Real node processes on this machine, for the lab, the tests and the benchmarks.
 
-Each has its own state folder, its own address (127.0.0.1, .2, .3, ... where the system has them) and
-its own process group. None outlives the program that made it, not even one that was killed: a node
+Each has its own state folder, its own address (127.0.0.1, .2, .3, ... on Linux) and its
+own process group. None outlives the program that made it, not even one that was killed: a node
 ends when its standard input closes, and a stopped one is hung up when its group is orphaned.
 """
 
@@ -34,7 +34,7 @@ Told = dict[str, Any]
 
 @dataclass(eq=False, slots=True)
 class LabNode:
-    """One node process. Started again under the same name it is a new LabNode with the old state."""
+    """One node process. Started again under the same name it is a new one with the old state."""
 
     name: str
     state: Path
@@ -143,9 +143,7 @@ class Cluster:
             async with asyncio.timeout(READY_S):
                 told = await ready
         except TimeoutError as error:
-            raise Unavailable(
-                f"node {name} is not ready after {READY_S} s: {_tail(node)}"
-            ) from error
+            raise Unavailable(f"node {name} is not ready: {_tail(node)}") from error
         node.id, node.page = told["id"], told["page"]
         return node
 
