@@ -30,6 +30,9 @@ class Stream(Protocol):
     async def read_exact(self, size: int) -> bytes:
         """Exactly `size` bytes. Raises: LinkClosed when fewer come."""
 
+    def set_priority(self, priority: int) -> None:
+        """From now on; the stream of greater priority is sent first. Never raises."""
+
     def reset(self) -> None:
         """Give up both directions at once; what is queued is dropped. Never raises."""
 
@@ -45,10 +48,12 @@ class Link(Protocol):
         """Whether this side opened it."""
 
     def path(self) -> tuple[str, float | None]:
-        """How it runs now (`direct 192.0.2.7:4711`, `relay`), and its round-trip time in seconds if known."""
+        """How it runs now (`direct 192.0.2.7:4711`, `relay`), its round-trip time in seconds."""
 
     async def open_stream(self, *, priority: int = 0) -> Stream:
-        """A new stream; greater priority is sent first. The other side sees it with the first byte. Raises: LinkClosed."""
+        """A new stream; greater priority is sent first. The other side sees it with the first byte.
+
+        Raises: LinkClosed."""
 
     async def accept_stream(self) -> Stream:
         """The next stream that the other side opened. Raises: LinkClosed."""

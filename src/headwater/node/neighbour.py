@@ -1,0 +1,322 @@
+"""One neighbour: its control stream, its requests, ours, and whether it lives."""
+
+import asyncio
+import logging
+from collections import deque
+from typing import NoReturn, Protocol
+
+from headwater.errors import NodeError, RemoteProtocolError, Unavailable
+from headwater.link.frames import FrameAssembler
+from headwater.link.liveness import Liveness
+from headwater.link.port import Link, LinkClosed, Stream
+from headwater.node.neighbour_counters import NeighbourCounters
+from headwater.node.neighbour_hello import Introduced
+from headwater.wire.frames import HEADER_BYTES, decode, encode, frame_length
+from headwater.wire.ids import NodeId, short_id
+from headwater.wire.items import NodeRecord, Signed
+from headwater.wire.messages import (
+    Control,
+    Goodbye,
+    Hello,
+    Ping,
+    Pong,
+    Reply,
+    Request,
+    control_decoder,
+    reply_decoder,
+    request_decoder,
+)
+
+__all__ = ["MAX_REQUESTS_PER_NEIGHBOUR", "Departure", "Handlers", "Neighbour"]
+
+MAX_QUEUED_CONTROL = 4096
+MAX_QUEUED_BYTES = 32 * 1024 * 1024
+MAX_REQUESTS_PER_NEIGHBOUR = 64
+MAX_REQUEST_BYTES = 4096
+REQUEST_TIMEOUT_S = 5.0
+"""For a request to arrive once its stream is open."""
+CLOSED_TIMEOUT_S = 0.2
+RTT_EVERY_S = 2.0
+_WRITE_BYTES = 64 * 1024
+_READ_BYTES = 64 * 1024
+_RTT_WEIGHT = 0.25
+
+log = logging.getLogger(__name__)
+
+
+class Handlers(Protocol):
+    """What the node does with its neighbours."""
+
+    def neighbour_up(self, n: "Neighbour") -> None: ...
+
+    def neighbour_down(self, n: "Neighbour", reason: str) -> None: ...
+
+    def control(self, n: "Neighbour", message: Control) -> None:
+        """Raises: RemoteProtocolError to have the link closed as hostile."""
+
+    async def request(self, n: "Neighbour", request: Request, stream: Stream) -> None:
+        """Write the reply frame and the raw bytes, finish. Raises: as `control`; LinkClosed is no
+        fault."""
+
+
+class Departure(NodeError):
+    """Why a neighbour went."""
+
+    code = "departure"
+
+    def __init__(self, reason: str, *, hostile: bool = False, retry: bool = True) -> None:
+        super().__init__(reason)
+        self.reason, self.hostile, self.retry = reason, hostile, retry
+
+
+class Neighbour:
+    """A node that we have a link to. `send` and `ask` from the event loop's thread only."""
+
+    def __init__(
+        self,
+        introduced: Introduced,
+        handlers: Handlers,
+        counters: NeighbourCounters,
+        *,
+        silence_s: float,
+        now: float,
+    ) -> None:
+        self.node: NodeId = introduced.link.peer
+        self.link: Link = introduced.link
+        self.signed: Signed = introduced.signed
+        self.record: NodeRecord = introduced.record
+        self.since_s = now
+        """By the event loop's clock."""
+        self.rtt_s: float | None = None
+        """Smoothed, from pings; None until the first one came back."""
+        self._control = introduced.stream
+        self._handlers, self._counters = handlers, counters
+        self._liveness = Liveness(now, silence_s)
+        self._outbox: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._has_mail = asyncio.Event()
+        self._pinged: tuple[int, float] = (0, 0.0)
+        self._slots = asyncio.Semaphore(MAX_REQUESTS_PER_NEIGHBOUR)
+
+    def __repr__(self) -> str:
+        return f"Neighbour({short_id(self.node)}, {self.record.name!r})"
+
+    def silent_for(self, now: float) -> float:
+        return self._liveness.silent_for(now)
+
+    # Ours to it
+
+    def send(self, message: Control) -> None:
+        """Queue it, in order; a neighbour that does not read is closed as too slow. Raises:
+        ValueError past the largest frame."""
+        frame = encode(message)
+        self._outbox.append(frame)
+        self._queued_bytes += len(frame)
+        self._counters.control_sent += 1
+        self._has_mail.set()
+        if len(self._outbox) > MAX_QUEUED_CONTROL or self._queued_bytes > MAX_QUEUED_BYTES:
+            self._outbox.clear()
+            self._queued_bytes = 0
+            self._counters.slow += 1
+            self.link.close("too slow: it did not read what it was told")
+
+    async def ask(
+        self, request: Request, *, timeout_s: float, priority: int = 0
+    ) -> tuple[Reply, Stream]:
+        """The reply, and the stream to read its raw bytes from (reset it to give up). Refused is a
+        reply.
+
+        Raises: LinkClosed; RemoteProtocolError when the reply is malformed; Unavailable after
+        `timeout_s`."""
+        self._counters.requests_asked += 1
+        stream: Stream | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                stream = await self.link.open_stream(priority=priority)
+                await stream.write(encode(request))
+                await stream.finish()
+                size = frame_length(await stream.read_exact(HEADER_BYTES))
+                reply = decode(await stream.read_exact(size), reply_decoder)
+        except TimeoutError as error:
+            _give_up(stream)
+            raise Unavailable(
+                f"{self.record.name} did not answer within {timeout_s:g} s"
+            ) from error
+        except BaseException:
+            _give_up(stream)
+            raise
+        self._liveness.heard(_now())
+        return reply, stream
+
+    # The life of the link
+
+    async def run(self) -> Departure:
+        """Until it is gone, one way or the other; leaves the link closed. Never raises but when
+        cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                name = short_id(self.node)
+                group.create_task(self._hear(), name=f"neighbour.hear.{name}")
+                group.create_task(self._speak(), name=f"neighbour.speak.{name}")
+                group.create_task(self._serve(group), name=f"neighbour.serve.{name}")
+                group.create_task(self._watch(), name=f"neighbour.watch.{name}")
+            raise AssertionError("none of its tasks returns")
+        except BaseExceptionGroup as errors:
+            departure = _departure(errors) or await self._closed_for()
+            self.link.close(departure.reason)
+            return departure
+        finally:
+            self.link.close("the node stopped")
+
+    async def _closed_for(self) -> Departure:
+        """The reason that the link itself knows."""
+        try:
+            async with asyncio.timeout(CLOSED_TIMEOUT_S):
+                return Departure(f"the link was closed: {await self.link.wait_closed()}")
+        except TimeoutError:
+            return Departure("the link was closed")
+
+    async def _hear(self) -> NoReturn:
+        frames = FrameAssembler()
+        while True:
+            chunk = await self._control.read(_READ_BYTES)
+            if not chunk:
+                raise Departure("it closed the link")
+            self._liveness.heard(_now())
+            for body in frames.feed(chunk):
+                self._counters.control_received += 1
+                self._receive(decode(body, control_decoder))
+
+    def _receive(self, message: Control) -> None:
+        match message:
+            case Ping(nonce):
+                self.send(Pong(nonce))
+            case Pong(nonce):
+                self._measure(nonce)
+            case Goodbye(reason, retry):
+                raise Departure(f"it left: {reason}", retry=retry)
+            case Hello():
+                raise RemoteProtocolError("hello was said twice")
+            case _:
+                self._handlers.control(self, message)
+
+    async def _speak(self) -> NoReturn:
+        while True:
+            await self._has_mail.wait()
+            self._has_mail.clear()
+            while self._outbox:
+                await self._control.write(self._batch())
+
+    def _batch(self) -> bytes:
+        """Many small frames in one write: each crossing into the transport costs more than its
+        bytes."""
+        frames = [self._outbox.popleft()]
+        size = len(frames[0])
+        while self._outbox and size < _WRITE_BYTES:
+            frames.append(self._outbox.popleft())
+            size += len(frames[-1])
+        self._queued_bytes -= size
+        return b"".join(frames)
+
+    async def _watch(self) -> NoReturn:
+        self._ping(_now())
+        while True:
+            await asyncio.sleep(self._liveness.timer_s - _now())
+            now = _now()
+            verdict = self._liveness.handle_timer(now)
+            if verdict == "dead":
+                self._counters.silent += 1
+                raise Departure(f"silent for {self._liveness.silent_for(now):.1f} s")
+            if verdict == "quiet" or now - self._pinged[1] >= RTT_EVERY_S:
+                self._ping(now)
+
+    def _ping(self, now: float) -> None:
+        self._pinged = (self._pinged[0] + 1, now)
+        self.send(Ping(self._pinged[0]))
+
+    def _measure(self, nonce: int) -> None:
+        latest, sent_s = self._pinged
+        if nonce == latest:
+            sample = _now() - sent_s
+            known = self.rtt_s
+            self.rtt_s = sample if known is None else known + _RTT_WEIGHT * (sample - known)
+
+    # Its requests to us
+
+    async def _serve(self, group: asyncio.TaskGroup) -> NoReturn:
+        while True:
+            # All slots taken: the rest waits inside the transport, which holds the other side back
+            # in time.
+            await self._slots.acquire()
+            stream = await self.link.accept_stream()
+            group.create_task(self._answer(stream), name=f"neighbour.answer.{short_id(self.node)}")
+
+    async def _answer(self, stream: Stream) -> None:
+        try:
+            request = await self._request(stream)
+            if request is not None:
+                self._liveness.heard(_now())
+                self._counters.requests_served += 1
+                await self._handlers.request(self, request, stream)
+        except (LinkClosed, TimeoutError):
+            self._counters.requests_failed += 1
+            stream.reset()
+        except RemoteProtocolError:
+            stream.reset()
+            raise
+        except Exception:  # a fault of ours in one answer costs that answer
+            self._counters.requests_failed += 1
+            stream.reset()
+            log.exception("neighbour.request_failed", extra={"node": short_id(self.node)})
+        finally:
+            self._slots.release()
+
+    async def _request(self, stream: Stream) -> Request | None:
+        """What is asked; None when the asker thought better of it. Raises: RemoteProtocolError,
+        TimeoutError."""
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            header = await stream.read(HEADER_BYTES)
+            if not header:
+                stream.reset()
+                return None
+            header += await stream.read_exact(HEADER_BYTES - len(header))
+            size = frame_length(header)
+            if size > MAX_REQUEST_BYTES:
+                raise RemoteProtocolError(
+                    f"a request of {size} bytes was announced, the limit is {MAX_REQUEST_BYTES}"
+                )
+            request: Request = decode(await stream.read_exact(size), request_decoder)
+        return request
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _give_up(stream: Stream | None) -> None:
+    if stream is not None:
+        stream.reset()
+
+
+def _departure(errors: BaseExceptionGroup[BaseException]) -> Departure | None:
+    """What tells most among what came at once: a broken rule before a closed link (which knows its
+    reason itself)."""
+    leaves = list(_leaves(errors))
+    for error in leaves:
+        if isinstance(error, RemoteProtocolError):
+            return Departure(f"it broke the protocol: {error}", hostile=True)
+    for error in leaves:
+        if isinstance(error, Departure):
+            return error
+    for error in leaves:
+        if isinstance(error, LinkClosed):
+            return None
+    log.error("neighbour.failed", exc_info=errors)
+    return Departure("an internal fault on this side; see the log")
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in errors.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
