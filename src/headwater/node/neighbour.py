@@ -47,14 +47,14 @@ log = logging.getLogger(__name__)
 class Handlers(Protocol):
     """What the node does with its neighbours."""
 
-    def neighbour_up(self, n: "Neighbour") -> None: ...
+    def neighbour_up(self, n: "Neighbour", /) -> None: ...
 
-    def neighbour_down(self, n: "Neighbour", reason: str) -> None: ...
+    def neighbour_down(self, n: "Neighbour", reason: str, /) -> None: ...
 
-    def control(self, n: "Neighbour", message: Control) -> None:
+    def control(self, n: "Neighbour", message: Control, /) -> None:
         """Raises: RemoteProtocolError to have the link closed as hostile."""
 
-    async def request(self, n: "Neighbour", request: Request, stream: Stream) -> None:
+    async def request(self, n: "Neighbour", request: Request, stream: Stream, /) -> None:
         """Write the reply frame and the raw bytes, finish. Raises: as `control`; LinkClosed is no
         fault."""
 
