@@ -20,11 +20,11 @@ HASH_BYTES = 32
 def parse_hex_id(text: str) -> bytes:
     """The 32 bytes that 64 hex digits stand for. Raises: RemoteProtocolError otherwise."""
     if len(text) != 2 * HASH_BYTES:
-        raise RemoteProtocolError(f"an id has {2 * HASH_BYTES} hex digits, this one has {len(text)}")
+        raise RemoteProtocolError(f"an id has {2 * HASH_BYTES} hex digits, not {len(text)}")
     try:
         return bytes.fromhex(text)
     except ValueError as error:
-        raise RemoteProtocolError(f"an id is hexadecimal, this one is not: {text[:20]!r}") from error
+        raise RemoteProtocolError(f"an id is hexadecimal, not {text[:20]!r}") from error
 
 
 def short_id(identity: bytes) -> str:

@@ -1,7 +1,9 @@
-"""Signed catalogue items: what spreads by gossip. Bytes are canonical MessagePack; the author signs them.
+"""Signed catalogue items: what spreads by gossip. Bytes are canonical MessagePack; the author
+signs them.
 
-Every kind follows one rule: of two items with the same `item_key`, the greater `(version, digest)` wins,
-on every node, in whatever order they arrive. A Retraction shares its key with the VideoEntry that it ends.
+Every kind follows one rule: of two items with the same `item_key`, the greater `(version,
+digest)` wins, on every node, in whatever order they arrive. A Retraction shares its key with the
+VideoEntry that it ends.
 """
 
 import hashlib
@@ -13,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec import Meta, Struct
 
 from headwater.errors import RemoteProtocolError
+from headwater.wire.frames import MALFORMED
 from headwater.wire.ids import ItemKey, NodeId, VideoId
 
 __all__ = [
@@ -41,7 +44,8 @@ Title = Annotated[str, Meta(min_length=1, max_length=300)]
 Word = Annotated[str, Meta(max_length=64)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Version = Annotated[int, Meta(ge=1, le=2**53)]
-"""Milliseconds since 1970 by the author's clock, or one more than the last one where that is greater."""
+"""Milliseconds since 1970 by the author's clock, or one more than the last one where that is
+greater."""
 
 
 class NodeRecord(Struct, frozen=True, tag="node", omit_defaults=True):
@@ -72,13 +76,15 @@ class VideoEntry(Struct, frozen=True, tag="video", omit_defaults=True):
     version: Version
     video: Id32
     pieces_root: Id32
-    """Root of the file's BEP 52 Merkle tree: blocks are proven against it before the info-dict is here."""
+    """Root of the file's BEP 52 Merkle tree: blocks are proven against it before the info-dict is
+    here."""
     piece_bytes: Annotated[int, Meta(ge=16384, le=16 * 1024 * 1024)]
     size_bytes: Annotated[int, Meta(ge=1, le=2**50)]
     title: Title
     file_name: Annotated[str, Meta(min_length=1, max_length=255)]
     media_type: Word
-    """Of the bytes as they are (`video/mp4`, `video/webm`, `video/x-matroska`, `application/octet-stream`)."""
+    """Of the bytes as they are (`video/mp4`, `video/webm`, `video/x-matroska`,
+    `application/octet-stream`)."""
     plays: Literal["direct", "remux", "transcode", "no"] = "no"
     """What it takes to show the bytes in a browser."""
     duration_ms: Count = 0
@@ -89,7 +95,8 @@ class VideoEntry(Struct, frozen=True, tag="video", omit_defaults=True):
     poster: Annotated[bytes, Meta(max_length=32)] = b""
     """SHA-256 of a JPEG or WebP blob, or empty."""
     storyboard: Annotated[bytes, Meta(max_length=32)] = b""
-    """SHA-256 of a picture of `storyboard_columns` tiles a row, one tile every `storyboard_step_ms`."""
+    """SHA-256 of a picture of `storyboard_columns` tiles a row, one tile every
+    `storyboard_step_ms`."""
     storyboard_columns: Annotated[int, Meta(ge=0, le=64)] = 0
     storyboard_rows: Annotated[int, Meta(ge=0, le=64)] = 0
     storyboard_step_ms: Count = 0
@@ -118,7 +125,8 @@ Body = NodeRecord | VideoEntry | Retraction | Holding
 
 
 class Signed(Struct, frozen=True, array_like=True):
-    """An item as it travels: the signed bytes themselves are kept, so they can be passed on unchanged."""
+    """An item as it travels: the signed bytes themselves are kept, so they can be passed on
+    unchanged."""
 
     author: Id32
     body: Annotated[bytes, Meta(max_length=MAX_ITEM_BYTES)]
@@ -126,7 +134,8 @@ class Signed(Struct, frozen=True, array_like=True):
 
 
 class Claim(Struct, frozen=True):
-    """What an item says, before its signature was checked: enough to see whether it would be news."""
+    """What an item says, before its signature was checked: enough to see whether it would be
+    news."""
 
     author: NodeId
     body: Body
@@ -148,7 +157,8 @@ class Claim(Struct, frozen=True):
 
 
 class Item(Claim, frozen=True):
-    """A Signed whose signature was checked: the only form in which the rest of the code meets one."""
+    """A Signed whose signature was checked: the only form in which the rest of the code meets
+    one."""
 
     signed: Signed
 
@@ -159,7 +169,8 @@ _KINDS = {NodeRecord: b"n", VideoEntry: b"v", Retraction: b"v", Holding: b"h"}
 
 
 def item_key(kind: type[Body], author: bytes, video: bytes = b"") -> ItemKey:
-    """The key that an author's items of that kind about that video share (a NodeRecord has no video)."""
+    """The key that an author's items of that kind about that video share (a NodeRecord has no
+    video)."""
     return ItemKey(hashlib.sha256(_KINDS[kind] + author + video).digest()[:16])
 
 
@@ -167,7 +178,7 @@ def claim_of(signed: Signed) -> Claim:
     """Raises: RemoteProtocolError on a malformed body."""
     try:
         body = _decoder.decode(signed.body)
-    except msgspec.DecodeError as error:
+    except MALFORMED as error:
         raise RemoteProtocolError(f"a signed item is malformed: {error}") from error
     key = item_key(type(body), signed.author, b"" if isinstance(body, NodeRecord) else body.video)
     digest = hashlib.sha256(signed.author + signed.body).digest()
@@ -175,7 +186,8 @@ def claim_of(signed: Signed) -> Claim:
 
 
 def sign_item(key: Ed25519PrivateKey, body: Body) -> Item:
-    """The item that `key` vouches for. Raises: ValueError when a field passes its bound (nobody would take it)."""
+    """The item that `key` vouches for. Raises: ValueError when a field passes its bound (nobody
+    would take it)."""
     raw = _encoder.encode(body)
     if len(raw) > MAX_ITEM_BYTES:
         raise ValueError(f"the item takes {len(raw)} bytes, the limit is {MAX_ITEM_BYTES}")

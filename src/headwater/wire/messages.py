@@ -54,7 +54,8 @@ Short = Annotated[str, Meta(max_length=200)]
 
 
 class Hello(Struct, frozen=True, tag="hello"):
-    """First on the control stream, from both sides. `proof`: HMAC of the mesh secret, or empty in an open mesh."""
+    """First on the control stream, from both sides. `proof`: HMAC of the mesh secret, or empty in
+    an open mesh."""
 
     record: Signed
     proof: Annotated[bytes, Meta(max_length=32)] = b""
@@ -76,15 +77,18 @@ class Goodbye(Struct, frozen=True, tag="bye"):
 
 
 class Digest(Struct, frozen=True, tag="digest", omit_defaults=True):
-    """Anti-entropy, step 1: XOR of the digests of all items by bucket of their key (8 bytes a bucket, 256 buckets)."""
+    """Anti-entropy, step 1: XOR of the digests of all items by bucket of their key (8 bytes a
+    bucket, 256 buckets)."""
 
     buckets: Annotated[bytes, Meta(min_length=2048, max_length=2048)]
     is_answer: bool = False
-    """Sent because the other's Digest differs, so that both sides learn what they lack: not answered by a third."""
+    """Sent because the other's Digest differs, so that both sides learn what they lack: not
+    answered by a third."""
 
 
 class Summary(Struct, frozen=True, tag="summary"):
-    """Step 2: for one bucket that differs, `key (16) + version (8, big-endian) + digest head (8)` of every item."""
+    """Step 2: for one bucket that differs, `key (16) + version (8, big-endian) + digest head (8)`
+    of every item."""
 
     bucket: Annotated[int, Meta(ge=0, le=255)]
     entries: Annotated[bytes, Meta(max_length=32 * 16384)]
@@ -113,7 +117,8 @@ class Unfollow(Struct, frozen=True, tag="unfollow"):
 
 
 class Have(Struct, frozen=True, tag="have"):
-    """Pieces that the sender can serve: bits from `first_piece` on, most significant first. Bits only ever add.
+    """Pieces that the sender can serve: bits from `first_piece` on, most significant first. Bits
+    only ever add.
 
     `gone`: the sender has nothing of it any more."""
 
@@ -127,7 +132,8 @@ class Have(Struct, frozen=True, tag="have"):
 Control = Hello | Ping | Pong | Goodbye | Digest | Summary | Want | Items | Follow | Unfollow | Have
 
 
-# Request streams: one bidirectional stream a question; one reply frame, then raw bytes where the reply says so.
+# Request streams: one bidirectional stream a question; one reply frame, then raw bytes where the
+# reply says so.
 
 
 class GetInfo(Struct, frozen=True, tag="info"):
@@ -160,20 +166,23 @@ Request = GetInfo | GetBlocks | GetBlob | OpenBulk
 
 
 class Refused(Struct, frozen=True, tag="refused"):
-    """No answer, and why: `missing` (not here now), `busy` (ask later), `changed` (the file is no longer the video)."""
+    """No answer, and why: `missing` (not here now), `busy` (ask later), `changed` (the file is no
+    longer the video)."""
 
     reason: Literal["missing", "busy", "changed", "limit"]
 
 
 class InfoReply(Struct, frozen=True, tag="info"):
-    """`info_bytes` of bencoded info-dict, then `layer_bytes` of piece hashes (32 each) follow the frame."""
+    """`info_bytes` of bencoded info-dict, then `layer_bytes` of piece hashes (32 each) follow the
+    frame."""
 
     info_bytes: Annotated[int, Meta(ge=1, le=64 * 1024 * 1024)]
     layer_bytes: Annotated[int, Meta(ge=0, le=32 * MAX_PIECES)]
 
 
 class BlocksReply(Struct, frozen=True, tag="blocks"):
-    """`size_bytes` of blocks follow. `proof`: the uncle hashes (32 each) in the order of transfer.proof."""
+    """`size_bytes` of blocks follow. `proof`: the uncle hashes (32 each) in the order of
+    transfer.proof."""
 
     size_bytes: Annotated[int, Meta(ge=1, le=MAX_BLOCKS_PER_REQUEST * 16384)]
     proof: Annotated[bytes, Meta(max_length=32 * MAX_PROOF_HASHES)] = b""
@@ -184,7 +193,8 @@ class BlobReply(Struct, frozen=True, tag="blob"):
 
 
 class BulkReply(Struct, frozen=True, tag="bulk"):
-    """TLS 1.3 at these addresses, with exactly this certificate (DER); the token is the client's first 32 bytes."""
+    """TLS 1.3 at these addresses, with exactly this certificate (DER); the token is the client's
+    first 32 bytes."""
 
     addresses: Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=16)]
     certificate: Annotated[bytes, Meta(max_length=4096)]
