@@ -35,6 +35,9 @@ ANSWER_ENTRIES = 8192
 KiB."""
 SUMMARY_ENTRIES = 16384
 """As many as one Summary may hold; a fuller bucket shows a part of itself."""
+SUMMARIES_DUE = 64 * BUCKETS
+"""Summaries that may still come for digests sent; a slow neighbour may answer many of them at
+once."""
 WANT_KEYS = 256
 WINDOW_KEYS = 512
 """Keys asked for and not answered yet."""
@@ -192,7 +195,7 @@ class Sync:
     def _digest(self, now: float, *, is_answer: bool = False) -> Control:
         self._digest_at = now + DIGEST_EVERY_S
         self._named, self._has_more = 0, False
-        self._summaries_due = min(self._summaries_due + BUCKETS, 4 * BUCKETS)
+        self._summaries_due = min(self._summaries_due + BUCKETS, SUMMARIES_DUE)
         return Digest(self._index.buckets(), is_answer)
 
     def _answer(self, theirs: Digest, now: float) -> list[Control]:
@@ -227,9 +230,9 @@ class Sync:
         return (ranks[start:] + ranks[:start])[:SUMMARY_ENTRIES]
 
     def _compare(self, theirs: Summary) -> None:
-        self._summaries_due -= 1
-        if self._summaries_due < 0:
+        if not self._summaries_due:
             raise RemoteProtocolError("a summary came that no digest asked for")
+        self._summaries_due -= 1
         ranks = unpack_ranks(theirs.entries)
         self._named += len(ranks)
         if not ranks:
