@@ -40,6 +40,7 @@ class Bitmap:
     def has(self, first: int, count: int) -> bool:
         """Whether all of the range is there."""
         if self.count == self.size:
+            self._check(first, count)
             return True
         window, _, _ = self._window(first, count)
         return window == (1 << count) - 1
@@ -77,13 +78,16 @@ class Bitmap:
     def _window(self, first: int, count: int) -> tuple[int, int, slice]:
         """The range's bits as an integer, their shift within their bytes, and which bytes these
         are."""
-        if first < 0 or count < 0 or first + count > self.size:
-            raise IndexError(f"there is no range {first} to {first + count} in {self.size}")
+        self._check(first, count)
         end = (first + count + 7) >> 3
         span = slice(first >> 3, end)
         shift = end * 8 - first - count
         window = int.from_bytes(self._bits[span], "big") >> shift
         return window & ((1 << count) - 1), shift, span
+
+    def _check(self, first: int, count: int) -> None:
+        if first < 0 or count < 0 or first + count > self.size:
+            raise IndexError(f"there is no range {first} to {first + count} in {self.size}")
 
     def _joined(self, span: slice, on: int, off: int) -> bytes:
         raw = self._bits[span]

@@ -114,10 +114,12 @@ class OwnedVideo(StoredVideo):
         trusted, of the rest only what its hashes vouch for. Raises: OSError."""
         if not self._is_intact():
             self._start_anew()
-        elif not is_same_boot and (blocks := self._claims.unsynced()):
-            for part in blocks:
-                self._drop_damaged(part)
+        elif not is_same_boot and (unsynced := self._claims.unsynced()):
+            for blocks in unsynced:
+                self._drop_damaged(blocks)
             self.sync()
+        if not is_same_boot and self._has_torrent:  # it was perhaps not on the disk either
+            self._has_torrent = self._around.proofs.of(self._folder) is not None
         if self._is_counted:
             self._around.budget.count(self._claims.have_blocks * BLOCK_BYTES)
 

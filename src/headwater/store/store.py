@@ -155,8 +155,8 @@ class Store:
         before = self._videos.pop(video, None)
         if before is not None:
             before.retire()
-            if is_owned:  # nothing half may stand there when the manifest says that it is whole
-                self._clear(folder)
+        if is_owned or before is None:  # nothing half may stand there when the manifest says whole
+            self._clear(folder)
         try:
             folder.mkdir(exist_ok=True)
             save_torrent(folder, torrent, on_disk=True)
@@ -181,6 +181,7 @@ class Store:
 
     def _begin(self, video: VideoId, manifest: Manifest) -> StoredVideo:
         folder, shape = self._folder_of(video), manifest.shape
+        self._clear(folder)  # what a removal could not take away
         try:
             folder.mkdir()
             OwnedFile(self._around.files, folder / CONTENT).create(shape.size_bytes)
@@ -213,10 +214,7 @@ class Store:
         if manifest is None or (manifest.kind == "adopted" and not _is_moved(folder, manifest)):
             self._clear(folder)
             return
-        is_provable = has_torrent(folder)
-        if is_provable and not is_same_boot:
-            is_provable = self._around.proofs.of(folder) is not None
-        stored = self._open(video, folder, manifest, has_torrent=is_provable)
+        stored = self._open(video, folder, manifest, has_torrent=has_torrent(folder))
         if isinstance(stored, OwnedVideo):
             stored.prepare(is_same_boot=is_same_boot)
 
