@@ -1,0 +1,55 @@
+/** Sentences for the person: shown in a corner for a while, and spoken by a screen reader. */
+
+export interface Notice {
+  id: number;
+  text: string;
+  kind: "good" | "bad";
+  at: number;
+}
+
+const SHOWN_MS = 8000;
+const REMEMBERED = 50;
+
+class Notices {
+  shown = $state<Notice[]>([]);
+  /** The latest problems, newest first, for the page of activity. */
+  problems = $state<Notice[]>([]);
+  private next = 1;
+
+  say(text: string, kind: "good" | "bad" = "good"): void {
+    if (!text) return;
+    if (this.shown.some((n) => n.text === text)) return;
+    const notice: Notice = { id: this.next++, text, kind, at: Date.now() };
+    this.shown = [...this.shown.slice(-2), notice];
+    if (kind === "bad") this.problems = [notice, ...this.problems].slice(0, REMEMBERED);
+    setTimeout(() => this.dismiss(notice.id), SHOWN_MS);
+  }
+
+  /** What went wrong with something that the person asked for. */
+  failed(cause: unknown): void {
+    this.say(cause instanceof Error ? cause.message : String(cause), "bad");
+  }
+
+  dismiss(id: number): void {
+    this.shown = this.shown.filter((n) => n.id !== id);
+  }
+}
+
+export const notices = new Notices();
+
+export async function copy(text: string, what: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Off localhost and without HTTPS there is no clipboard API; a selected field still copies.
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.style.position = "fixed";
+    field.style.opacity = "0";
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  notices.say(`${what} copied`);
+}

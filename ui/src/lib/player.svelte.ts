@@ -1,0 +1,337 @@
+/** The one video element of the page. It is made once, gets its address inside the click itself (before anything is drawn or asked), and
+ * survives what happens to its source: a broken connection is tried again from where it stopped, without a reload.
+ *
+ * States: idle -> starting -> playing <-> stalled; any -> failing (being retried) -> starting; any -> broken (nothing helps). */
+import { live } from "./live.svelte";
+import type { Video } from "./types";
+
+const FIRST_RETRY_MS = 400;
+const LONGEST_RETRY_MS = 8000;
+const QUIET_MS = 300;
+
+export type Phase = "idle" | "starting" | "playing" | "stalled" | "failing" | "broken";
+
+interface Buffered {
+  start: number;
+  end: number;
+}
+
+interface HlsEngine {
+  destroy(): void;
+  startLoad(position?: number): void;
+}
+
+class Player {
+  readonly element = document.createElement("video");
+  video = $state.raw<Video | null>(null);
+  phase = $state<Phase>("idle");
+  /** Longer than a blink in `starting` or `stalled`: only then does the page say anything. */
+  waitingLong = $state(false);
+  paused = $state(true);
+  ended = $state(false);
+  time = $state(0);
+  duration = $state(0);
+  volume = $state(1);
+  muted = $state(false);
+  /** The browser let it start only without sound. */
+  hushed = $state(false);
+  speed = $state(1);
+  buffered = $state.raw<Buffered[]>([]);
+  /** Index into the video's subtitles, or -1. */
+  caption = $state(-1);
+  inPicture = $state(false);
+  /** Played through the node's converter because the browser could not decode the file itself. */
+  converted = $state(false);
+
+  private hls: HlsEngine | undefined;
+  private retryMs = FIRST_RETRY_MS;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private quietTimer: ReturnType<typeof setTimeout> | undefined;
+  private resumeAt = 0;
+  private resumePaused = false;
+  private firstPlaying = true;
+  private frame = 0;
+  private generation = 0;
+
+  constructor() {
+    const e = this.element;
+    e.id = "player";
+    e.playsInline = true;
+    e.preload = "auto";
+    e.dataset["testid"] = "player";
+    e.tabIndex = -1;
+    e.onplaying = () => this.nowPlaying();
+    e.onwaiting = () => this.waits("stalled");
+    e.onpause = () => {
+      this.paused = true;
+      this.stopTicking();
+    };
+    e.onplay = () => {
+      this.paused = false;
+      this.ended = false;
+    };
+    e.onended = () => {
+      this.ended = true;
+      this.paused = true;
+    };
+    e.ontimeupdate = () => (this.time = e.currentTime);
+    e.onseeking = () => (this.time = e.currentTime);
+    e.onseeked = () => {
+      this.time = e.currentTime;
+      if (e.paused) this.settled();
+    };
+    e.oncanplay = () => {
+      if (e.paused) this.settled();
+    };
+    e.ondurationchange = () => (this.duration = Number.isFinite(e.duration) ? e.duration : (this.video?.duration_s ?? 0));
+    e.onprogress = () => this.readBuffered();
+    e.onvolumechange = () => {
+      this.volume = e.volume;
+      this.muted = e.muted;
+      if (!e.muted) this.hushed = false;
+    };
+    e.onratechange = () => (this.speed = e.playbackRate);
+    e.onerror = () => this.troubled();
+    e.addEventListener("enterpictureinpicture", () => (this.inPicture = true));
+    e.addEventListener("leavepictureinpicture", () => (this.inPicture = false));
+    addEventListener("online", () => this.retryNow());
+    live.listen((event) => {
+      if (event.topic === "resync" || event.topic === "peers") this.retryNow();
+    });
+  }
+
+  /** Start a video at once. Inside a click this is the first thing to happen. */
+  open(video: Video, at = 0): void {
+    if (this.video?.id === video.id && this.phase !== "broken" && this.phase !== "idle") return;
+    this.stop();
+    this.video = video;
+    this.duration = video.duration_s;
+    this.time = at;
+    this.caption = -1;
+    this.converted = video.stream.kind === "hls";
+    this.firstPlaying = true;
+    if (video.poster) this.element.poster = video.poster;
+    else this.element.removeAttribute("poster");
+    if (video.stream.kind === "none") return;
+    this.resumeAt = at;
+    this.resumePaused = false;
+    this.load(video.stream.kind, video.stream.url);
+    this.addCaptions(video);
+  }
+
+  /** Let go of the video: the node stops fetching for it. */
+  stop(): void {
+    this.generation += 1;
+    clearTimeout(this.retryTimer);
+    clearTimeout(this.quietTimer);
+    this.stopTicking();
+    this.hls?.destroy();
+    this.hls = undefined;
+    if (document.pictureInPictureElement === this.element) void document.exitPictureInPicture();
+    this.element.pause();
+    this.element.replaceChildren();
+    this.element.removeAttribute("src");
+    if (this.phase !== "idle") this.element.load();
+    this.video = null;
+    this.phase = "idle";
+    this.waitingLong = false;
+    this.paused = true;
+    this.ended = false;
+    this.hushed = false;
+    this.buffered = [];
+    this.retryMs = FIRST_RETRY_MS;
+  }
+
+  toggle(): void {
+    if (this.phase === "failing") this.retryNow();
+    if (this.element.paused) this.play();
+    else this.element.pause();
+  }
+
+  seek(seconds: number): void {
+    const end = this.duration || this.video?.duration_s || 0;
+    const target = Math.min(Math.max(0, seconds), end || seconds);
+    this.time = target;
+    this.ended = false;
+    if (this.phase === "failing") this.resumeAt = target;
+    else this.element.currentTime = target;
+  }
+
+  setVolume(value: number): void {
+    this.element.muted = value === 0;
+    this.element.volume = Math.min(1, Math.max(0, value));
+  }
+
+  toggleMuted(): void {
+    this.element.muted = !this.element.muted;
+  }
+
+  setSpeed(value: number): void {
+    this.element.defaultPlaybackRate = this.element.playbackRate = value;
+  }
+
+  setCaption(index: number): void {
+    this.caption = index;
+    [...this.element.textTracks].forEach((track, i) => (track.mode = i === index ? "showing" : "disabled"));
+  }
+
+  async togglePicture(): Promise<void> {
+    if (document.pictureInPictureElement === this.element) await document.exitPictureInPicture();
+    else if (document.pictureInPictureEnabled) await this.element.requestPictureInPicture();
+  }
+
+  retryNow(): void {
+    if (this.phase !== "failing") return;
+    clearTimeout(this.retryTimer);
+    this.again();
+  }
+
+  private load(kind: "file" | "hls", url: string): void {
+    this.waits("starting");
+    const e = this.element;
+    if (kind === "hls") {
+      void this.loadHls(url);
+      return;
+    }
+    e.src = url;
+    if (this.resumeAt > 0) e.currentTime = this.resumeAt;
+    if (!this.resumePaused) this.play();
+  }
+
+  /** hls.js where there is MSE (it can be told when to try again); the browser's own HLS elsewhere (iPhones). */
+  private async loadHls(url: string): Promise<void> {
+    const mine = this.generation;
+    try {
+      const { startHls } = await import("./hls");
+      if (mine !== this.generation) return;
+      this.hls?.destroy();
+      this.hls = startHls(this.element, url, this.resumeAt, () => this.troubled());
+    } catch {
+      if (mine !== this.generation) return;
+      this.troubled();
+      return;
+    }
+    if (!this.hls) this.element.src = url;
+    if (!this.resumePaused) this.play();
+  }
+
+  private play(): void {
+    const mine = this.generation;
+    this.element.play().catch((cause: unknown) => {
+      // Only a tab that nobody has touched yet gets this: start without sound rather than not at all.
+      if (mine !== this.generation || !(cause instanceof DOMException) || cause.name !== "NotAllowedError") return;
+      if (this.element.muted) return;
+      this.element.muted = true;
+      this.hushed = true;
+      this.element.play().catch(() => {
+        this.hushed = false;
+        this.element.muted = false;
+        this.settled();
+      });
+    });
+  }
+
+  private nowPlaying(): void {
+    if (this.firstPlaying) {
+      this.firstPlaying = false;
+      performance.mark("headwater:playing", { detail: { id: this.video?.id } });
+      dispatchEvent(new CustomEvent("headwater:playing", { detail: { id: this.video?.id } }));
+    }
+    this.retryMs = FIRST_RETRY_MS;
+    this.paused = false;
+    this.settled();
+    this.tick();
+  }
+
+  private settled(): void {
+    clearTimeout(this.quietTimer);
+    this.waitingLong = false;
+    if (this.phase !== "broken" && this.phase !== "idle") this.phase = "playing";
+    this.readBuffered();
+  }
+
+  private waits(phase: "starting" | "stalled"): void {
+    this.phase = phase;
+    clearTimeout(this.quietTimer);
+    this.quietTimer = setTimeout(() => (this.waitingLong = true), QUIET_MS);
+  }
+
+  /** A format that the browser cannot decode goes to the node's converter; everything else is the connection's fault and is tried again. */
+  private troubled(): void {
+    const { video } = this;
+    if (!video || this.phase === "idle" || this.phase === "failing") return;
+    const code = this.element.error?.code;
+    if (this.phase !== "starting" || this.element.currentTime > 0) {
+      this.resumeAt = this.element.currentTime || this.time;
+      this.resumePaused = this.element.paused;
+    }
+    if (!this.converted && (code === MediaError.MEDIA_ERR_DECODE || code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED)) {
+      void this.convertIfThere(video);
+      return;
+    }
+    this.fails();
+  }
+
+  private fails(): void {
+    this.phase = "failing";
+    this.waitingLong = true;
+    this.retryTimer = setTimeout(() => this.again(), this.retryMs);
+    this.retryMs = Math.min(LONGEST_RETRY_MS, this.retryMs * 2);
+  }
+
+  /** "Not supported" is also what a browser says of an address that did not answer: the node is asked which of the two it was. */
+  private async convertIfThere(video: Video): Promise<void> {
+    const mine = this.generation;
+    this.phase = "failing";
+    this.waitingLong = true;
+    const there = await fetch(video.stream.url, { method: "HEAD" }).then(
+      (r) => r.ok,
+      () => false,
+    );
+    if (mine !== this.generation) return;
+    this.converted = there;
+    if (there) this.again();
+    else this.fails();
+  }
+
+  private again(): void {
+    const { video } = this;
+    if (!video) return;
+    this.hls?.destroy();
+    this.hls = undefined;
+    const direct = video.stream.kind === "file" && !this.converted;
+    this.load(direct ? "file" : "hls", direct || video.stream.kind === "hls" ? video.stream.url : `/v/${video.id}/hls/index.m3u8`);
+  }
+
+  private addCaptions(video: Video): void {
+    for (const subtitle of video.subtitles) {
+      const track = document.createElement("track");
+      track.kind = "subtitles";
+      track.src = subtitle.url;
+      track.srclang = subtitle.language;
+      track.label = subtitle.label || subtitle.language;
+      this.element.append(track);
+    }
+  }
+
+  private readBuffered(): void {
+    const { buffered } = this.element;
+    this.buffered = Array.from({ length: buffered.length }, (_, i) => ({ start: buffered.start(i), end: buffered.end(i) }));
+  }
+
+  /** The scrub bar moves with every frame drawn, not four times a second. */
+  private tick(): void {
+    this.stopTicking();
+    const step = (): void => {
+      this.time = this.element.currentTime;
+      this.frame = requestAnimationFrame(step);
+    };
+    this.frame = requestAnimationFrame(step);
+  }
+
+  private stopTicking(): void {
+    cancelAnimationFrame(this.frame);
+  }
+}
+
+export const player = new Player();
