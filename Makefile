@@ -89,3 +89,6 @@ $(STAMPS)/browser: $(STAMPS)/dependencies tools/browser.py
 
 lock:
 	@sh tools/lock.sh
+
+docs/headwater.toml: src/headwater/node/config.py src/headwater/cli/sample.py $(STAMPS)/project
+	$(BIN)/python -m headwater.cli.sample

@@ -10,7 +10,7 @@ from headwater.cli.client import Api
 from headwater.cli.session import Session
 from headwater.errors import NodeError, NotFound
 
-__all__ = ["ENDED", "Job", "follow"]
+__all__ = ["ENDED", "Job", "bar", "follow"]
 
 Job = Mapping[str, Any]
 """As the API describes one."""
@@ -46,6 +46,19 @@ def follow(session: Session, api: Api, jobs: Sequence[Job]) -> list[Job]:
 
 def _problem(job: Job) -> str:
     return job["error"] or f"{job['title']} was cancelled"
+
+
+@contextlib.contextmanager
+def bar(session: Session, title: str) -> Iterator[Callable[[int, int], None]]:
+    """One bar for work of our own: call what it gives with what is done and the total."""
+    with _bars(session) as show:
+
+        def report(done: int, total: int) -> None:
+            phase = "done" if done >= total else "making"
+            told = {"id": "", "title": title, "phase": phase, "done": done, "total": total}
+            show([{**told, "rate": 0.0, "eta_s": None}])
+
+        yield report
 
 
 @contextlib.contextmanager

@@ -125,7 +125,7 @@ class Cluster:
     ) -> LabNode:
         """A node that is ready. `flags` go to `headwater up` and win over those set here.
 
-        Raises: Unavailable with the end of its log when it ends first or is not ready in READY_S."""
+        Raises: Unavailable with the end of its log when it ends first or takes READY_S."""
         names = [*self.nodes, name]
         host = f"127.0.0.{names.index(name) + 1}" if sys.platform == "linux" else "127.0.0.1"
         state = self.root / name

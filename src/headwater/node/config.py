@@ -36,8 +36,9 @@ class DiscoveryConfig:
 @dataclass(frozen=True, slots=True)
 class LimitsConfig:
     up_bytes_per_s: int = 0
-    """0 means no limit."""
+    """What this node sends to others at most; 0 means no limit."""
     down_bytes_per_s: int = 0
+    """What it takes from others at most; 0 means no limit."""
 
 
 @dataclass(frozen=True, slots=True)
