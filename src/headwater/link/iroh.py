@@ -22,7 +22,8 @@ from headwater.link import iroh_bytes
 from headwater.link.addresses import dialable, reachable, sockets_for
 from headwater.link.foreign import Call
 from headwater.link.iroh_stream import IrohStream, closed
-from headwater.link.port import LinkClosed
+from headwater.link.port import Endpoint, LinkClosed
+from headwater.link.shaped import ShapedEndpoint
 from headwater.node.config import LinkConfig
 from headwater.wire.ids import NodeId, short_id
 from headwater.wire.messages import PROTOCOL
@@ -200,8 +201,8 @@ def _builder(secret: bytes, relay: str) -> EndpointBuilder:
     return builder
 
 
-async def bind(secret: bytes, config: LinkConfig) -> IrohEndpoint:
-    """This node's endpoint. `secret`: the 32 bytes of its Ed25519 key.
+async def bind(secret: bytes, config: LinkConfig) -> Endpoint:
+    """This node's endpoint, shaped where `delay_ms` says so. `secret`: the 32 bytes of its key.
 
     Raises: LocalUsageError on a setting that makes no sense; Conflict when the address cannot be
     bound."""
@@ -219,7 +220,8 @@ async def bind(secret: bytes, config: LinkConfig) -> IrohEndpoint:
         raise Conflict(
             f"cannot open the link port {config.bind}: {why}; try another one"
         ) from error
-    return IrohEndpoint(socket, config)
+    endpoint = IrohEndpoint(socket, config)
+    return ShapedEndpoint(endpoint, config.delay_ms / 1000) if config.delay_ms else endpoint
 
 
 async def _bind(secret: bytes, relay: str, sockets: Sequence[str]) -> Socket:

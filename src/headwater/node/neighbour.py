@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from time import monotonic
 from typing import NoReturn, Protocol
 
 from headwater.errors import NodeError, RemoteProtocolError, Unavailable
@@ -86,7 +87,7 @@ class Neighbour:
         self.signed: Signed = introduced.signed
         self.record: NodeRecord = introduced.record
         self.since_s = now
-        """By the event loop's clock."""
+        """By `time.monotonic()`."""
         self.rtt_s: float | None = None
         """Smoothed, from pings; None until the first one came back."""
         self._control = introduced.stream
@@ -100,6 +101,10 @@ class Neighbour:
 
     def __repr__(self) -> str:
         return f"Neighbour({short_id(self.node)}, {self.record.name!r})"
+
+    def path(self) -> tuple[str, float | None]:
+        """How the link runs now, and its round-trip time by the transport."""
+        return self.link.path()
 
     def silent_for(self, now: float) -> float:
         return self._liveness.silent_for(now)
@@ -145,7 +150,7 @@ class Neighbour:
         except BaseException:
             _give_up(stream)
             raise
-        self._liveness.heard(_now())
+        self._liveness.heard(monotonic())
         return reply, stream
 
     # The life of the link
@@ -182,7 +187,7 @@ class Neighbour:
             chunk = await self._control.read(_READ_BYTES)
             if not chunk:
                 raise Departure("it closed the link")
-            self._liveness.heard(_now())
+            self._liveness.heard(monotonic())
             for body in frames.feed(chunk):
                 self._counters.control_received += 1
                 self._receive(decode(body, control_decoder))
@@ -219,10 +224,10 @@ class Neighbour:
         return b"".join(frames)
 
     async def _watch(self) -> NoReturn:
-        self._ping(_now())
+        self._ping(monotonic())
         while True:
-            await asyncio.sleep(self._liveness.timer_s - _now())
-            now = _now()
+            await asyncio.sleep(self._liveness.timer_s - monotonic())
+            now = monotonic()
             verdict = self._liveness.handle_timer(now)
             if verdict == "dead":
                 self._counters.silent += 1
@@ -237,7 +242,7 @@ class Neighbour:
     def _measure(self, nonce: int) -> None:
         latest, sent_s = self._pinged
         if nonce == latest:
-            sample = _now() - sent_s
+            sample = monotonic() - sent_s
             known = self.rtt_s
             self.rtt_s = sample if known is None else known + _RTT_WEIGHT * (sample - known)
 
@@ -255,7 +260,7 @@ class Neighbour:
         try:
             request = await self._request(stream)
             if request is not None:
-                self._liveness.heard(_now())
+                self._liveness.heard(monotonic())
                 self._counters.requests_served += 1
                 await self._handlers.request(self, request, stream)
         except (LinkClosed, TimeoutError):
@@ -287,10 +292,6 @@ class Neighbour:
                 )
             request: Request = decode(await stream.read_exact(size), request_decoder)
         return request
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _give_up(stream: Stream | None) -> None:

@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from headwater.errors import NodeError
 from headwater.node.neighbour_backoff import BACKOFF_MIN_S, Backoff
@@ -78,7 +79,7 @@ class Keeper:
         if kept is not None:
             kept.backoff.lived(lived_s)
             if not retry:
-                kept.stay_away_until_s = _now() + STAY_AWAY_S
+                kept.stay_away_until_s = monotonic() + STAY_AWAY_S
             kept.gone.set()
 
     def _start(self, node: NodeId, kept: _Kept) -> None:
@@ -91,10 +92,10 @@ class Keeper:
         while True:
             kept.wake.clear()
             kept.gone.clear()
-            if _now() >= kept.stay_away_until_s and await self._reach(node, kept):
+            if monotonic() >= kept.stay_away_until_s and await self._reach(node, kept):
                 await kept.gone.wait()
             await asyncio.sleep(BACKOFF_MIN_S * random.random())
-            wait_s = max(kept.backoff.next_s(), kept.stay_away_until_s - _now())
+            wait_s = max(kept.backoff.next_s(), kept.stay_away_until_s - monotonic())
             try:
                 async with asyncio.timeout(wait_s):
                     await kept.wake.wait()
@@ -108,10 +109,6 @@ class Keeper:
         except NodeError as error:
             log.debug("neighbours.dial_failed", extra={"node": short_id(node), "why": str(error)})
             if isinstance(error, WrongMesh) or (isinstance(error, Refused) and not error.retry):
-                kept.stay_away_until_s = _now() + STAY_AWAY_S
+                kept.stay_away_until_s = monotonic() + STAY_AWAY_S
             return False
         return True
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

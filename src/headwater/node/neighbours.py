@@ -12,6 +12,8 @@ claim is a link that has got so far.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import ParamSpec
 
 from headwater.errors import Forbidden, LocalUsageError, NodeError, RemoteProtocolError, Unavailable
 from headwater.link.port import Endpoint, Link, LinkClosed
@@ -39,6 +41,7 @@ _NO_ROOM = Goodbye("this node has all the links that it wants")
 _BANNED = Goodbye("blocked", retry=False)
 
 log = logging.getLogger(__name__)
+P = ParamSpec("P")
 
 
 class Neighbours:
@@ -89,13 +92,13 @@ class Neighbours:
         self._bans.pop(node, None)
         if len(self._bans) >= MAX_BANS:
             del self._bans[next(iter(self._bans))]
-        self._bans[node] = _now() + BAN_S
+        self._bans[node] = monotonic() + BAN_S
         claim = self._claims.get(node)
         if claim is not None:
             claim.close(reason)
 
     def is_banned(self, node: NodeId) -> bool:
-        return _now() < self._bans.get(node, 0.0)
+        return monotonic() < self._bans.get(node, 0.0)
 
     async def run(self) -> None:
         """Accept and dial until cancelled; then every link is closed."""
@@ -257,7 +260,8 @@ class Neighbours:
         """Whether the link that is up has gone quiet: the node may have been started anew, and
         dials again."""
         neighbour = self._neighbours.get(node)
-        return neighbour is not None and neighbour.silent_for(_now()) > self._config.silence_s / 2
+        quiet_s = self._config.silence_s / 2
+        return neighbour is not None and neighbour.silent_for(monotonic()) > quiet_s
 
     # Both
 
@@ -273,7 +277,11 @@ class Neighbours:
         if replaced is not None:
             self._down(replaced, "replaced by a newer link")
         neighbour = Neighbour(
-            introduced, self._handlers, self.counters, silence_s=self._config.silence_s, now=_now()
+            introduced,
+            self._handlers,
+            self.counters,
+            silence_s=self._config.silence_s,
+            now=monotonic(),
         )
         self._neighbours[node] = neighbour
         arrival = self._arrivals.pop(node, None)
@@ -285,20 +293,26 @@ class Neighbours:
     async def _live(self, neighbour: Neighbour) -> None:
         departure = Departure("the node stopped")
         try:
-            self._handlers.neighbour_up(neighbour)
+            self._tell(self._handlers.neighbour_up, neighbour)
             departure = await neighbour.run()
         finally:
             self._release(neighbour.link, departure.reason)
             self._down(neighbour, departure.reason)
         if departure.hostile:
             self._hostile(neighbour.node, departure.reason)
-        self._keeper.gone(neighbour.node, _now() - neighbour.since_s, retry=departure.retry)
+        self._keeper.gone(neighbour.node, monotonic() - neighbour.since_s, retry=departure.retry)
 
     def _down(self, neighbour: Neighbour, reason: str) -> None:
         """Once for each neighbour, and before the next one of the same node comes up."""
         if self._neighbours.get(neighbour.node) is neighbour:
             del self._neighbours[neighbour.node]
-            self._handlers.neighbour_down(neighbour, reason)
+            self._tell(self._handlers.neighbour_down, neighbour, reason)
+
+    def _tell(self, handler: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            handler(*args, **kwargs)
+        except Exception:  # a fault of ours with one neighbour must not end the links to all others
+            log.exception("neighbours.handler_failed")
 
     def _release(self, link: Link, reason: str) -> None:
         link.close(reason)
@@ -312,7 +326,3 @@ class Neighbours:
 
 def _is_duplicate(error: NodeError) -> bool:
     return isinstance(error, hellos.Refused) and error.goodbye == _DUPLICATE
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
