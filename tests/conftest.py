@@ -1,16 +1,11 @@
 """What every test is held to: it leaves no process and no task behind; and the browser for some."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-
-import psutil
-import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "tools"))
 
 import browser
+import psutil
+import pytest
 
 GONE_S = 5
 """How long a process that was told to end may take to be gone."""
