@@ -32,7 +32,7 @@ CREATE TABLE item (
 CREATE INDEX item_key ON item (key, version, digest);
 CREATE INDEX item_video ON item (video, kind);
 CREATE INDEX item_author ON item (author, kind, created);
-CREATE INDEX item_chosen ON item (created) WHERE chosen = 1;
+CREATE INDEX item_chosen ON item (created, label) WHERE chosen = 1;
 CREATE INDEX item_label ON item (label) WHERE chosen = 1;
 CREATE VIRTUAL TABLE words USING fts5 (
     text, tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'", prefix = '1 2 3'
