@@ -64,20 +64,17 @@ def bar(session: Session, title: str) -> Iterator[Callable[[int, int], None]]:
 @contextlib.contextmanager
 def _bars(session: Session) -> Iterator[Show]:
     """Name, bar, done, rate, time left. Nothing where no person looks on."""
-    if session.as_json or session.quiet:
+    from rich.console import Console
+
+    console = Console()
+    if session.as_json or session.quiet or not console.is_terminal:
         yield lambda jobs: None
         return
     from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[told]}", markup=False),
-    )
-    with Progress(*columns) as progress:
-        if not progress.console.is_terminal:
-            yield lambda jobs: None
-            return
+    title = TextColumn("{task.description}", markup=False)
+    told = TextColumn("{task.fields[told]}", markup=False)
+    with Progress(title, BarColumn(), told, console=console) as progress:
         tasks: dict[str, TaskID] = {}
 
         def show(jobs: Sequence[Job]) -> None:
