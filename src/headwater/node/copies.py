@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,10 @@ class _Wanted:
 
     video: str
     directory: str
+
+
+def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
 
 
 class Copies:
@@ -83,7 +88,7 @@ class Copies:
             raise LocalUsageError("the node is not running")
         task = self._group.create_task(self._fetch(wanted, video, job), name="copies.get")
         self._wanted[wanted] = task
-        job.cancel = task.cancel
+        job.cancel = partial(_cancel, task)
         return job
 
     async def _fetch(self, wanted: _Wanted, video: VideoId, job: Job) -> None:

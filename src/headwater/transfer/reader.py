@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from headwater.store.stored_video import StoredVideo
 from headwater.transfer.swarm import Swarm
+from headwater.wire.ids import BLOCK_BYTES
 
 __all__ = ["Reader"]
 
 CHUNK_BLOCKS = 32
 """What is handed over at once: 512 KiB."""
+FIRST_AHEAD_BLOCKS = 64
+"""Looked ahead at first, 1 MiB; then as much again as was read, so that a seek is not in its way."""
 MIN_AHEAD_BYTES = 4 * 1024 * 1024
 MAX_AHEAD_BYTES = 32 * 1024 * 1024
 AHEAD_S = 20.0
@@ -24,6 +27,7 @@ class Reading:
     """One range being read; a later one of the same session ends it."""
 
     id: int
+    first_block: int
     is_current: bool = True
 
 
@@ -45,7 +49,7 @@ class Reader:
         self.size_bytes = stored.shape.size_bytes
         bytes_per_s = self.size_bytes * 1000 / duration_ms if duration_ms else MIN_AHEAD_BYTES
         ahead = min(max(bytes_per_s * AHEAD_S, MIN_AHEAD_BYTES), MAX_AHEAD_BYTES)
-        self._ahead_blocks = int(ahead) // 16384
+        self._ahead_blocks = int(ahead) // BLOCK_BYTES
 
     async def read(
         self, start: int, length: int, *, session: str | None = None
@@ -54,7 +58,7 @@ class Reader:
 
         Waits while nobody who has them can be reached. Ends early when the same session reads
         elsewhere. Raises: ContentChanged, StorageFull."""
-        reading = self._open(session)
+        reading = self._open(start // BLOCK_BYTES, session)
         at, end = start, min(start + length, self.size_bytes)
         try:
             while at < end and reading.is_current:
@@ -67,16 +71,16 @@ class Reader:
                 if missing:
                     self._look_ahead(reading, missing[0].start)
                 chunk = await asyncio.to_thread(self._stored.verified_read, blocks.start, here)
-                head = at - blocks.start * 16384
+                head = at - blocks.start * BLOCK_BYTES
                 part = chunk[head : head + end - at] if head or len(chunk) > end - at else chunk
                 at += len(part)
                 yield part
-                self._look_ahead(reading, at // 16384)
+                self._look_ahead(reading, at // BLOCK_BYTES)
         finally:
             self._close(reading, session)
 
-    def _open(self, session: str | None) -> Reading:
-        reading = Reading(next(_ids))
+    def _open(self, first_block: int, session: str | None) -> Reading:
+        reading = Reading(next(_ids), first_block)
         if session is not None:
             before = self._sessions.get(session)
             if before is not None:
@@ -102,7 +106,8 @@ class Reader:
         left = self._stored.shape.blocks - block
         if left > 0 and reading.is_current and not self._stored.is_whole:
             swarm = self._enter_swarm()
-            swarm.schedule.want(reading.id, block, min(self._ahead_blocks, left))
+            ahead = max(FIRST_AHEAD_BLOCKS, block - reading.first_block)
+            swarm.schedule.want(reading.id, block, min(ahead, self._ahead_blocks, left))
             swarm.wake()
 
     async def _await_block(self, reading: Reading, block: int) -> None:

@@ -326,11 +326,21 @@ class Schedule:
         source = self._reader_source(first, now, is_urgent)
         if source is None:
             return 0
-        aimed = int(source.rate_bytes_s * READ_SLICE_S) // BLOCK_BYTES if source.is_proven else 0
-        size = PROBE_BLOCKS if is_urgent else max(PROBE_BLOCKS, min(aimed, MAX_READ_BLOCKS))
+        size = self._read_blocks(source, ahead, now)
         count = source.run_from(first, min(limit, size))
         commands.append(self._ask(source, first, count, now, True))
         return count
+
+    def _read_blocks(self, source: Source, ahead: int, now: float) -> int:
+        """Small where the reader waits, doubling with the distance: few requests, soon answered."""
+        if not source.is_proven and self._usable_count(now) > 1:
+            return PROBE_BLOCKS
+        size = max(PROBE_BLOCKS, min(ahead, MAX_READ_BLOCKS))
+        affordable = int(source.rate_bytes_s * READ_SLICE_S) // BLOCK_BYTES
+        return size if not source.is_proven else max(PROBE_BLOCKS, min(size, affordable))
+
+    def _usable_count(self, now: float) -> int:
+        return sum(1 for source in self._sources.values() if source.is_usable(now))
 
     def _reader_source(self, first: int, now: float, is_urgent: bool) -> Source | None:
         """The soonest node with room that is not far slower than the soonest of all."""
@@ -349,8 +359,7 @@ class Schedule:
 
     def _has_room(self, source: Source, now: float, is_urgent: bool) -> bool:
         if not source.is_proven:
-            others = sum(1 for other in self._sources.values() if other.is_usable(now))
-            probes = MAX_PROBES if others == 1 else 2
+            probes = MAX_PROBES if self._usable_count(now) == 1 else 2
             return source.queued_bytes < probes * PROBE_BLOCKS * BLOCK_BYTES
         room = self._queue_bytes(source)
         return source.queued_bytes < (2 * room if is_urgent else room)

@@ -17,6 +17,7 @@ __all__ = ["Origin", "Swarm"]
 
 log = logging.getLogger(__name__)
 
+INFO_LATER_S = 0.5
 HERE = 0
 """Origin of what lay on this machine before."""
 
@@ -48,6 +49,7 @@ class Swarm:
         self._client, self._clock, self._on_pieces = client, clock, on_pieces
         self._wake = asyncio.Event()
         self._arrival = asyncio.Event()
+        self._info_is_urgent = asyncio.Event()
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._nodes: list[NodeId | None] = [None]
         self._origin = bytearray(stored.shape.pieces)
@@ -173,7 +175,16 @@ class Swarm:
 
     # The info-dict: proofs are shorter with it, and only with it can we serve others.
 
+    def hurry_info(self) -> None:
+        """A copy waits for the info-dict; a player would rather have its first picture before."""
+        self._info_is_urgent.set()
+
     async def _fetch_info(self) -> None:
+        try:
+            async with asyncio.timeout(INFO_LATER_S):
+                await self._info_is_urgent.wait()
+        except TimeoutError:
+            pass
         while self.stored.torrent is None:
             for source in self.schedule.sources():
                 try:

@@ -17,7 +17,7 @@ from headwater.store.stored_video import StoredVideo
 from headwater.transfer.client import BlockClient
 from headwater.transfer.port import Neighbour, Neighbours
 from headwater.transfer.reader import Reader, Reading
-from headwater.transfer.swarm import Swarm
+from headwater.transfer.swarm import Origin, Swarm
 from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.messages import Follow, Have, Unfollow
 
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 LINGER_S = 15.0
 """A swarm that nobody reads from any more is kept for this long: players come back."""
 SEEK_HOLDERS_S = 2.0
+ANNOUNCE_LATER_S = 0.2
 MAX_DIALLED_HOLDERS = 8
 HAVE_EVERY_S = 0.1
 MAX_FOLLOWED_PER_NEIGHBOUR = 256
@@ -48,10 +49,10 @@ class SourcesView:
     """Where a video's bytes came and come from."""
 
     nodes: tuple[SourceView, ...]
-    ranges: tuple[tuple[int, int, str], ...]
-    """(start, end, node id in hex or `here`) of what lies on this machine, in order."""
-    waiting_for: str
-    """Whose machines have what is wanted but cannot be reached; empty while it is coming."""
+    ranges: tuple[Origin, ...]
+    size_bytes: int
+    waiting_for: tuple[NodeId, ...]
+    """Who has what is wanted but cannot be reached; empty while it is coming."""
 
 
 @dataclass(slots=True, eq=False)
@@ -136,10 +137,14 @@ class Transfers:
             task = self._group.create_task(self._run_swarm(swarm), name="transfers.swarm")
             seeking = self._group.create_task(self._seek_holders(swarm), name="transfers.seek")
             active = self._active[stored.video] = _Active(swarm, task, seeking)
-            if stored.torrent is None or not stored.is_whole:
-                self._announce(stored.video, "partial")
+            # Soon, not now: somebody waits for the first blocks.
+            asyncio.get_running_loop().call_later(ANNOUNCE_LATER_S, self._announce_partial, stored)
         active.idle_since = None
         return active
+
+    def _announce_partial(self, stored: StoredVideo) -> None:
+        if stored.video in self._active and not stored.is_whole:
+            self._announce(stored.video, "partial")
 
     async def _run_swarm(self, swarm: Swarm) -> None:
         try:
@@ -292,6 +297,7 @@ class Transfers:
         active.copies += 1
         swarm = active.swarm
         swarm.trouble = None
+        swarm.hurry_info()
         try:
             while not (stored.is_whole and stored.torrent is not None):
                 if stored.torrent is not None:
@@ -342,10 +348,10 @@ class Transfers:
     def sources(self, video: VideoId) -> SourcesView:
         """Where the bytes come from, for the page. Raises: NotFound."""
         stored, _ = self.open(video)
-        active = self._active.get(video)
+        size, active = stored.shape.size_bytes, self._active.get(video)
         if active is None:
-            whole = ((0, stored.shape.size_bytes, "here"),) if stored.is_whole else ()
-            return SourcesView((), whole, "")
+            whole = (Origin(0, size, None),) if stored.is_whole else ()
+            return SourcesView((), whole, size, ())
         now = self._clock()
         nodes = tuple(
             SourceView(
@@ -356,20 +362,11 @@ class Transfers:
             )
             for source in active.swarm.schedule.sources()
         )
-        ranges = tuple(
-            (origin.start, origin.end, origin.node.hex() if origin.node else "here")
-            for origin in active.swarm.origins()
-        )
-        return SourcesView(nodes, ranges, self._waiting_for(active.swarm, now))
+        is_starving = active.swarm.schedule.is_starving(now)
+        waiting = self._unconnected_holders(video) if is_starving else []
+        return SourcesView(nodes, tuple(active.swarm.origins()), size, tuple(waiting))
 
     def _rtt_ms(self, node: NodeId) -> float | None:
         neighbour = self._neighbours.get(node)
         rtt_s = neighbour.rtt_s if neighbour else None
         return None if rtt_s is None else rtt_s * 1000
-
-    def _waiting_for(self, swarm: Swarm, now: float) -> str:
-        if not swarm.schedule.is_starving(now):
-            return ""
-        records = [self._catalogue.record(n) for n in self._unconnected_holders(swarm.stored.video)]
-        names = [record.name for record in records if record is not None]
-        return " or ".join(names[:3]) or "a machine that has it"
