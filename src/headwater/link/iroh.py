@@ -31,7 +31,7 @@ from headwater.wire.messages import PROTOCOL
 __all__ = ["IrohEndpoint", "IrohLink", "bind"]
 
 CONNECT_TIMEOUT_S = 5.0
-CLOSE_TIMEOUT_S = 2.0
+CLOSE_TIMEOUT_S = 1.0
 MAX_INCOMING_STREAMS = 128
 RECEIVE_WINDOW_BYTES = 64 * 1024 * 1024
 """What one neighbour can make us hold at most, over all its streams."""
