@@ -1,5 +1,6 @@
 """`kill -9` and power cuts: every claim is true, and nothing that was acknowledged is lost."""
 
+import os
 import random
 import subprocess
 import sys
@@ -130,6 +131,74 @@ def test_given_back_blocks_stay_away_after_a_power_cut(tmp_path: Path, stores: l
     again = _open_after_power_cut(tmp_path, stores).get(torrent.video)
     assert again is not None
     assert again.missing(0, 40) == [range(8, 16)]
+
+
+def test_what_is_given_back_during_a_sync_is_not_taken_for_synced(
+    tmp_path: Path, stores: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = make_sample(40 * BLOCK_BYTES)
+    torrent = sample.torrent
+    store = _open_after_power_cut(tmp_path, stores)
+    stored = store.begin(torrent.video, torrent.shape, torrent.pieces_root)
+    stored.write(0, sample.payload, sample.leaves)
+
+    def give_back_meanwhile(fd: int) -> None:
+        monkeypatch.undo()
+        os.fsync(fd)
+        stored.give_back(range(2, 3))
+        stored.write(8, sample.blocks(8, 4), sample.leaves_of(8, 4))
+
+    monkeypatch.setattr("headwater.store.content.datasync", give_back_meanwhile)
+    stored.sync()
+    with stored.path.open("r+b") as file:  # the second writing never reached the disk
+        file.seek(8 * BLOCK_BYTES)
+        file.write(bytes(4 * BLOCK_BYTES))
+    again = _open_after_power_cut(tmp_path, stores).get(torrent.video)
+    assert again is not None
+    assert again.missing(0, 40) == [range(8, 12)]
+
+
+def test_a_removal_cut_short_leaves_nothing_that_looks_whole(
+    tmp_path: Path, stores: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = make_sample(100_000)
+    torrent = sample.torrent
+    store = _open_after_power_cut(tmp_path, stores)
+    stored = store.begin(torrent.video, torrent.shape, torrent.pieces_root)
+    stored.write(0, sample.payload, sample.leaves)
+    stored.sync()
+    monkeypatch.setattr("headwater.store.store.shutil.rmtree", lambda *_, **__: None)
+    store.remove(torrent.video)
+    monkeypatch.undo()
+    again = store.begin(torrent.video, torrent.shape, torrent.pieces_root)
+    assert again.have_blocks == 0
+    monkeypatch.setattr("headwater.store.store.shutil.rmtree", lambda *_, **__: None)
+    store.remove(torrent.video)
+    stores.append(Store(tmp_path, StoreConfig()))
+    assert stores[-1].videos() == []
+
+
+def test_where_no_boot_is_known_every_start_is_taken_for_a_power_cut(
+    tmp_path: Path, stores: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headwater.store.durable._LINUX_BOOT_ID", tmp_path / "nowhere")
+    sample = make_sample(10 * BLOCK_BYTES)
+    torrent = sample.torrent
+    for size in (4, 10):
+        stores.append(Store(tmp_path, StoreConfig()))
+        stored = stores[-1].begin(torrent.video, torrent.shape, torrent.pieces_root)
+        stored.write(0, sample.blocks(0, size), sample.leaves_of(0, size))
+        (stored.path.parent / "info").write_bytes(b"lost")
+        (stored.path.parent / "layer").write_bytes(b"lost")
+        with stored.path.open("r+b") as file:
+            file.write(b"lost")
+    stores.append(Store(tmp_path, StoreConfig()))
+    again = stores[-1].get(torrent.video)
+    assert again is not None
+    assert again.missing(0, 10) == [range(1)]
+    assert again.torrent is None
+    again.attach(torrent)
+    assert again.torrent == torrent
 
 
 def test_beginnings_and_ends_cut_short_are_cleared_away(

@@ -1,10 +1,12 @@
 """A shared file that changes behind the node's back: never a wrong byte, and plain words."""
 
+import errno
 import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from store_samples import Sample, make_sample
@@ -191,6 +193,40 @@ def test_a_reader_beside_a_writer_gets_right_bytes_or_none(
     reader.join(10)
     assert not reader.is_alive()
     assert wrong == []
+
+
+@pytest.mark.parametrize("call", ["read", "read_into"])
+def test_a_change_in_the_middle_of_a_read_is_noticed(
+    stored: StoredVideo, path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    preadv = os.preadv
+
+    def read_and_change(fd: int, *rest: Any) -> Any:
+        overwrite(path)
+        return os.pread(fd, *rest) if call == "read" else preadv(fd, *rest)
+
+    name = "read_at" if call == "read" else "os.preadv"
+    monkeypatch.setattr(f"headwater.store.content.{name}", read_and_change)
+    with pytest.raises(ContentChanged, match="was changed"):
+        if call == "read":
+            stored.read(0, 1)
+        else:
+            stored.read_into(0, 1, memoryview(bytearray(16384)))
+
+
+def test_a_disk_that_fails_is_told(stored: StoredVideo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("headwater.store.content.read_at", fail)
+    with pytest.raises(ContentChanged, match="can no longer be read: Input/output error"):
+        stored.read(0, 1)
+
+
+def test_a_buffer_that_is_too_small_is_our_own_mistake(stored: StoredVideo) -> None:
+    with pytest.raises(LocalUsageError):
+        stored.read_into(0, 2, memoryview(bytearray(20_000)))
+    assert stored.problem == ""
 
 
 def test_a_change_since_the_hashing_is_noticed(store: Store, sample: Sample, path: Path) -> None:

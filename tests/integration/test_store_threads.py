@@ -14,6 +14,7 @@ from headwater.node.config import StoreConfig
 from headwater.store.gate import Gate
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
+from headwater.store.sync import Syncer
 from headwater.wire.ids import BLOCK_BYTES
 
 BLOCKS = 256
@@ -122,6 +123,35 @@ def test_a_video_removed_under_its_users_is_simply_not_there(
     remover.join()
     assert (store.videos(), store.used_bytes) == ([], 0)
     assert not stored.path.exists()
+
+
+class Dirty:
+    """Counts its syncs; the first one fails."""
+
+    def __init__(self) -> None:
+        self.syncs, self.synced = 0, threading.Event()
+
+    def sync(self) -> None:
+        self.syncs += 1
+        if self.syncs == 1:
+            raise OSError(5, "Input/output error")
+        self.synced.set()
+
+
+def test_what_was_written_is_synced_later_and_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    syncer, dirty = Syncer(interval_s=0.001), Dirty()
+    while not dirty.synced.is_set():
+        syncer.note(dirty)
+        dirty.synced.wait(0.01)
+    assert "store.sync_failed" in caplog.text
+    syncer.close()
+    late = Dirty()
+    late.syncs = 1
+    patient = Syncer(interval_s=3600)
+    patient.note(late)
+    patient.note(late)
+    patient.close()
+    assert late.syncs == 2
 
 
 def test_whoever_wants_the_gate_alone_waits_for_all_and_holds_off_newcomers() -> None:

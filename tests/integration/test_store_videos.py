@@ -1,5 +1,6 @@
 """The store as the node uses it: share in place, move in, fetch, give back, remove, start again."""
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -175,6 +176,64 @@ def test_a_torrent_or_shape_of_another_file_is_refused(open_store: Open, sample:
         store.begin(VideoId(bytes(32)), VideoShape(2**50, 16384), bytes(32))
     with pytest.raises(LocalUsageError):
         stored.write(0, b"short", sample.leaves_of(0, 1))
+
+
+def test_a_prepared_copy_from_another_disk_is_moved_in_too(
+    open_store: Open, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "prepared.mp4"
+    path.write_bytes(sample.payload)
+    replace = Path.replace
+
+    def replace_on_one_disk(self: Path, target: Path) -> Path:
+        if self == path:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace_on_one_disk)
+    stored = open_store().adopt(sample.torrent, sample.leaves, path, owned=True)
+    assert stored.verified_read(0, sample.shape.blocks) == sample.payload
+    assert not path.exists()
+
+
+def test_a_file_that_cannot_be_moved_in_stays_where_it_is(
+    open_store: Open, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "prepared.mp4"
+    path.write_bytes(sample.payload)
+    replace = Path.replace
+
+    def replace_on_a_full_disk(self: Path, target: Path) -> Path:
+        if self == path:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(self, target)
+
+    store = open_store()
+    monkeypatch.setattr(Path, "replace", replace_on_a_full_disk)
+    with pytest.raises(StorageFull):
+        store.adopt(sample.torrent, sample.leaves, path, owned=True)
+    assert (path.read_bytes(), store.videos()) == (sample.payload, [])
+    monkeypatch.undo()
+    fetch(store, sample, 0, 4)
+    store.adopt(sample.torrent, sample.leaves, path, owned=True)
+    again = open_store().get(sample.torrent.video)
+    assert again is not None
+    assert again.verified_read(0, sample.shape.blocks) == sample.payload
+
+
+def test_what_is_not_there_is_not_found(open_store: Open, sample: Sample) -> None:
+    torrent = sample.torrent
+    stored = open_store().begin(torrent.video, torrent.shape, torrent.pieces_root)
+    assert not stored.has(-1, 1)
+    assert not stored.has(0, 1000)
+    with pytest.raises(NotFound):
+        stored.missing(0, 1000)
+    with pytest.raises(NotFound):
+        stored.leaves_of(0)
+    with pytest.raises(NotFound):
+        stored.leaves_of(1000)
+    with pytest.raises(LocalUsageError):
+        stored.write(1000, b"x", bytes(32))
 
 
 def test_blobs_come_back_by_their_hash_unless_they_were_damaged(

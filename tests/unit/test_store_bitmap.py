@@ -63,6 +63,14 @@ def test_touched_bytes_patch_an_older_copy(
     assert bytes(copy) == bitmap.to_bytes()
 
 
+def test_gaps_in_millions_of_blocks_are_whole() -> None:
+    size = 3_000_000
+    bitmap = Bitmap(size)
+    assert bitmap.missing(0, size) == [range(size)]
+    bitmap.add(500_000, 1_000_000)
+    assert bitmap.missing(7, size - 7) == [range(7, 500_000), range(1_500_000, size)]
+
+
 def test_odd_raw_bytes_are_cut_to_size() -> None:
     assert Bitmap(9, b"\xff\xff\xff").to_bytes() == b"\xff\x80"
     assert Bitmap(9, b"\x80").to_bytes() == b"\x80\0"

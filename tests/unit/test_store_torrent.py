@@ -97,8 +97,10 @@ def test_sizes_have_limits() -> None:
     with pytest.raises(RemoteProtocolError, match="dictionary"):
         Torrent.parse(b"i1e", LAYER)
     check_shape(VideoShape(2**20 * 16384, 16384))
-    with pytest.raises(RemoteProtocolError, match="limit"):
-        check_shape(VideoShape(2**20 * 16384 + 1, 16384))
+    check_shape(VideoShape(2**42, 2**24))
+    for too_large in (VideoShape(2**20 * 16384 + 1, 16384), VideoShape(2**42 + 1, 2**24)):
+        with pytest.raises(RemoteProtocolError, match="limit"):
+            check_shape(too_large)
 
 
 BAD_NAMES = [

@@ -9,6 +9,8 @@ from typing import Self
 __all__ = ["Bitmap"]
 
 _ZEROS = re.compile("0+")
+_STEP = 2**18
+"""So many bits are spelled out as text at once."""
 
 
 class Bitmap:
@@ -47,11 +49,19 @@ class Bitmap:
 
     def missing(self, first: int, count: int) -> list[range]:
         """What of the range is not there, in order, as few ranges as can be."""
-        if self.has(first, count):
-            return []
-        window, _, _ = self._window(first, count)
-        text = f"{window:0{count}b}"
-        return [range(first + m.start(), first + m.end()) for m in _ZEROS.finditer(text)]
+        self._check(first, count)
+        gaps: list[range] = []
+        for start in range(first, first + count, _STEP):
+            width = min(_STEP, first + count - start)
+            if self.has(start, width):
+                continue
+            window, _, _ = self._window(start, width)
+            for found in _ZEROS.finditer(f"{window:0{width}b}"):
+                gap = range(start + found.start(), start + found.end())
+                if gaps and gaps[-1].stop == gap.start:
+                    gap = range(gaps.pop().start, gap.stop)
+                gaps.append(gap)
+        return gaps
 
     def add(self, first: int, count: int) -> int:
         """Set the range; how many of it were new."""

@@ -30,12 +30,10 @@ class Snapshot:
 
 
 class Claims:
-    """The blocks, and the pieces made whole by them. Thread-safe. Shape: two bits a block.
-
-    `folder` None: all of it is here for good (a file in place)."""
+    """The blocks, and the pieces made whole by them. Thread-safe. Shape: two bits a block."""
 
     def __init__(
-        self, shape: VideoShape, have: Bitmap, synced: Bitmap, files: OpenFiles, folder: Path | None
+        self, shape: VideoShape, have: Bitmap, synced: Bitmap, files: OpenFiles, folder: Path
     ) -> None:
         self._shape, self._files, self._folder = shape, files, folder
         self._blocks, self._synced = have, synced
@@ -44,10 +42,10 @@ class Claims:
         self._lock = Lock()
 
     @classmethod
-    def all_of(cls, shape: VideoShape, files: OpenFiles) -> "Claims":
-        """Everything is here for good."""
+    def all_of(cls, shape: VideoShape, files: OpenFiles, folder: Path) -> "Claims":
+        """Everything is here for good, whatever the folder says (a file in place)."""
         full = Bitmap.full(shape.blocks)
-        return cls(shape, full, full, files, None)
+        return cls(shape, full, full, files, folder)
 
     @classmethod
     def load(cls, shape: VideoShape, files: OpenFiles, folder: Path) -> "Claims":
@@ -103,8 +101,6 @@ class Claims:
     def disclaim(self, first: int, count: int) -> int:
         """These blocks go or went bad: how many were claimed. `synced` forgets them for good first,
         so that no power cut can bring a claim back without its bytes. Raises: OSError."""
-        if self._folder is None:
-            return 0
         with self._lock:
             self._losses += 1
             gone = self._blocks.discard(first, count)
@@ -131,8 +127,6 @@ class Claims:
 
     def confirm(self, snapshot: Snapshot) -> None:
         """All that was claimed at the snapshot is on the disk. Raises: OSError."""
-        if self._folder is None:
-            return
         with self._lock:
             if self._losses != snapshot.losses:
                 return  # blocks went meanwhile and may be back already: the next sync knows
@@ -144,12 +138,11 @@ class Claims:
         self, name: str, bitmap: Bitmap, first: int, count: int, *, on_disk: bool = False
     ) -> None:
         """In place: it must work on a full disk too, and a few bytes are never torn by a kill."""
-        if self._folder is not None:
-            offset, content = bitmap.touched(first, count)
-            with self._files.borrow(self._folder / name, os.O_RDWR) as file:
-                write_at(file.fd, offset, content)
-                if on_disk:
-                    os.fsync(file.fd)
+        offset, content = bitmap.touched(first, count)
+        with self._files.borrow(self._folder / name, os.O_RDWR) as file:
+            write_at(file.fd, offset, content)
+            if on_disk:
+                os.fsync(file.fd)
 
     def _complete(self, piece: int) -> bool:
         blocks = self._shape.blocks_of(piece)

@@ -31,20 +31,26 @@ class SharedFile:
         """The bytes, and whether the file's stamp vouches for them; if not, only their hashes can.
 
         Raises: ContentChanged, in plain words, when size, time or inode are no longer the same."""
-        with self._borrow() as file:
-            sure = self._is_untouched(file.fd)
-            payload = read_at(file.fd, offset, length)
-            sure = self._is_untouched(file.fd) and sure
+        try:
+            with self._borrow() as file:
+                sure = self._is_untouched(file.fd)
+                payload = read_at(file.fd, offset, length)
+                sure = self._is_untouched(file.fd) and sure
+        except OSError as error:
+            raise self._unreadable(error) from error
         if len(payload) != length:
             raise self._changed()
         return payload, sure
 
     def read_into(self, offset: int, buffer: memoryview) -> bool:
         """Like read, filling all of `buffer`."""
-        with self._borrow() as file:
-            sure = self._is_untouched(file.fd)
-            length = os.preadv(file.fd, [buffer], offset)
-            sure = self._is_untouched(file.fd) and sure
+        try:
+            with self._borrow() as file:
+                sure = self._is_untouched(file.fd)
+                length = os.preadv(file.fd, [buffer], offset)
+                sure = self._is_untouched(file.fd) and sure
+        except OSError as error:
+            raise self._unreadable(error) from error
         if length != len(buffer):
             raise self._changed()
         return sure
@@ -52,17 +58,17 @@ class SharedFile:
     def stamp_now(self) -> Stamp:
         """Of what lies there now. Raises: ContentChanged when no file of that size does."""
         self._files.forget(self.path)
-        with self._borrow() as file:
-            now = Stamp.of(os.fstat(file.fd))
+        try:
+            with self._borrow() as file:
+                now = Stamp.of(os.fstat(file.fd))
+        except OSError as error:
+            raise self._unreadable(error) from error
         if now.size_bytes != self.stamp.size_bytes:
             raise self._changed()
         return now
 
     def _borrow(self) -> OpenFile:
-        try:
-            return self._files.borrow(self.path, os.O_RDONLY)
-        except OSError as error:
-            raise self._changed() from error
+        return self._files.borrow(self.path, os.O_RDONLY)
 
     def _is_untouched(self, fd: int) -> bool:
         status = os.fstat(fd)
@@ -75,20 +81,23 @@ class SharedFile:
 
     def _changed(self) -> ContentChanged:
         self._files.forget(self.path)
-        name = self.path.name
         try:
-            with self._files.borrow(self.path, os.O_RDONLY):
-                pass
-        except (FileNotFoundError, NotADirectoryError):
+            self.path.stat()
+        except OSError as error:
+            return self._unreadable(error)
+        name = self.path.name
+        return ContentChanged(
+            f"{name} was changed after it was shared: share it again as it is now"
+        )
+
+    def _unreadable(self, error: OSError) -> ContentChanged:
+        name = self.path.name
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
             return ContentChanged(
                 f"{name} was deleted or moved after it was shared: put it back into"
                 f" {self.path.parent}, or share it where it is now"
             )
-        except OSError as error:
-            return ContentChanged(f"{name} can no longer be read: {error.strerror}")
-        return ContentChanged(
-            f"{name} was changed after it was shared: share it again as it is now"
-        )
+        return ContentChanged(f"{name} can no longer be read: {error.strerror}")
 
 
 class OwnedFile:

@@ -66,7 +66,7 @@ class OwnedVideo(StoredVideo):
         try:
             with self._gate.shared:
                 offset, length = self._span(first, count)
-                self._file.read_into(offset, buffer[:length])
+                self._file.read_into(offset, self._room_in(buffer, length))
                 return length
         except Truncated:
             raise self._start_anew() from None

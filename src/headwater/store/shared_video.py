@@ -22,7 +22,7 @@ class SharedVideo(StoredVideo):
     def __init__(
         self, video: VideoId, folder: Path, manifest: Manifest, surroundings: Surroundings
     ) -> None:
-        claims = Claims.all_of(manifest.shape, surroundings.files)
+        claims = Claims.all_of(manifest.shape, surroundings.files, folder)
         super().__init__(video, folder, manifest, claims, surroundings, has_torrent=True)
         assert manifest.stamp is not None
         self.path = Path(os.fsdecode(manifest.path))
@@ -41,13 +41,14 @@ class SharedVideo(StoredVideo):
 
     def read_into(self, first: int, count: int, buffer: memoryview) -> int:
         offset, length = self._readable(first, count)
+        room = self._room_in(buffer, length)
         try:
-            is_vouched_for = self._file.read_into(offset, buffer[:length])
+            is_vouched_for = self._file.read_into(offset, room)
         except ContentChanged as error:
             self._fail(str(error))
             raise
         if not is_vouched_for:
-            self._verify(first, count, buffer[:length])
+            self._verify(first, count, room)
         return length
 
     def write(self, first: int, payload: bytes | memoryview, leaves: bytes) -> list[int]:

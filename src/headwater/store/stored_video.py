@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from headwater.errors import NotFound, RemoteProtocolError
+from headwater.errors import LocalUsageError, NotFound, RemoteProtocolError
 from headwater.store.budget import Budget
 from headwater.store.claims import Claims
 from headwater.store.content import OwnedFile, Truncated
@@ -190,6 +190,11 @@ class StoredVideo(ABC):
         if not self.has(first, count):
             raise NotFound(f"blocks {first} to {first + count} of {self._name} are not here")
         return self.shape.span(first, count)
+
+    def _room_in(self, buffer: memoryview, length: int) -> memoryview:
+        if len(buffer) < length:
+            raise LocalUsageError(f"{length} bytes do not fit into a buffer of {len(buffer)}")
+        return buffer[:length]
 
     def _read_leaves(self, first: int, count: int) -> bytes:
         try:

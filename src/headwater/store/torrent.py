@@ -16,6 +16,8 @@ __all__ = ["MAX_INFO_BYTES", "Torrent", "check_file_name", "check_shape"]
 MAX_INFO_BYTES = 24 * 1024 * 1024
 """2**20 SHA-1 hashes of pieces, and room."""
 MAX_PIECES = 2**20
+MAX_SIZE_BYTES = 4 * 2**40
+"""Its bitmap takes 32 MB, which a stranger's entry may cost us at most."""
 MAX_PIECE_BYTES = 16 * 1024 * 1024
 MAX_NAME_BYTES = 255
 _SHA1_BYTES = 20
@@ -71,6 +73,10 @@ def check_shape(shape: VideoShape) -> None:
         raise RemoteProtocolError(
             f"{shape.pieces} pieces of {shape.piece_bytes} bytes pass the limit of"
             f" {MAX_PIECES} pieces of at most {MAX_PIECE_BYTES} bytes"
+        )
+    if shape.size_bytes > MAX_SIZE_BYTES:
+        raise RemoteProtocolError(
+            f"{shape.size_bytes} bytes pass the limit of {MAX_SIZE_BYTES} for one file"
         )
 
 
