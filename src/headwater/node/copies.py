@@ -12,6 +12,7 @@ import msgspec
 
 from headwater.errors import LocalUsageError, NodeError
 from headwater.node.activity import Activity, Job
+from headwater.store.handover import hand_over
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.transfer.transfers import Transfers
@@ -115,8 +116,7 @@ class Copies:
         self._save()
 
     async def _hand_over(self, stored: StoredVideo, directory: Path) -> None:
-        if stored.owned:
-            await asyncio.to_thread(self._store.release, stored.video, directory)
+        await asyncio.to_thread(hand_over, self._store, stored.video, directory)
 
     def stop(self) -> None:
         """The node is about to stop: what is under way is kept for the next start."""

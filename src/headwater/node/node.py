@@ -55,6 +55,8 @@ def _now_ms() -> int:
 class Node:
     """One Headwater process. `started_s` is by `time.monotonic()`."""
 
+    client: BlockClient
+
     def __init__(self, config: Config) -> None:
         self.config = config
         self.started_s = time.monotonic()
@@ -127,8 +129,8 @@ class Node:
             clock=clock,
             announce=self._records.announce,
         )
-        server = BlockServer(self.store, bulk, self._hosts, up_limit, self.traffic, clock)
-        dispatch.connect(self.gossip, self.transfers, server)
+        self.server = BlockServer(self.store, bulk, self._hosts, up_limit, self.traffic, clock)
+        dispatch.connect(self.gossip, self.transfers, self.server)
         self._copies = Copies(
             config.state, self.store, self.transfers, self.activity, self._title_of
         )
@@ -202,7 +204,7 @@ class Node:
     # Asked for by web and command line.
 
     async def join(self, address: str) -> NodeId:
-        """Dial `host:port` or an invitation, keep the link. Raises: Unavailable, LocalUsageError."""
+        """Dial `host:port` or an invitation, keep the link. Raises: as Mesh.join."""
         return await self._mesh.join(address)
 
     def keep(self, video: VideoId) -> Job:

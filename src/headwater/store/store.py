@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from threading import Lock
 
+from msgspec.structs import replace
+
 from headwater.errors import ContentChanged, LocalUsageError, RemoteProtocolError
 from headwater.node.config import StoreConfig
 from headwater.store.bitmap import Bitmap
@@ -172,7 +174,12 @@ class Store:
             if is_owned:
                 _move(path, folder / CONTENT)
             else:
+                content = folder / CONTENT
+                is_same_file = content.exists() and content.samefile(path)
                 self._clear_files(folder, CONTENT, HAVE, SYNCED)
+                if is_same_file:  # losing a name changed its stamp, and nothing else
+                    manifest = replace(manifest, stamp=_stamp_of(path))
+                    save_manifest(folder, manifest)
         except OSError as error:
             self._clear(folder)
             raise full_or_same(error, self._folder) from error

@@ -1,0 +1,213 @@
+"""Transfers between whole nodes over real links: honest ones, dying ones, lying ones."""
+
+import asyncio
+from pathlib import Path
+
+from headwater.link.port import Stream
+from headwater.node.config import LimitsConfig
+from headwater.node.node import Node
+from headwater.transfer.client import MAX_FALSE_ANSWERS
+from headwater.transfer.port import Neighbour
+from headwater.wire import frames
+from headwater.wire.items import Holding, sign_item
+from headwater.wire.messages import BlocksReply, GetBlocks, GetInfo, InfoReply, Request
+
+from parties import make_file, party, publish, read_all, until
+
+SIZE = 5 * 1024 * 1024 + 12345
+
+
+async def _knows(node: Node, video: bytes) -> None:
+    await until(lambda: node.catalogue.entry(video) is not None)  # type: ignore[arg-type]
+
+
+def test_another_node_reads_it_byte_for_byte(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            assert await read_all(b, file.video) == file.path.read_bytes()
+            middle = await read_all(b, file.video, 1_000_001, 777)
+            assert middle == file.path.read_bytes()[1_000_001 : 1_000_001 + 777]
+
+    asyncio.run(run())
+
+
+def test_a_copy_is_whole_proven_and_told_of(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            job = b.keep(file.video)
+            await until(lambda: job.is_ended)
+            assert job.phase == "done", job.error
+            stored = b.store.get(file.video)
+            assert stored is not None and stored.is_whole and stored.torrent == file.torrent
+            await until(lambda: b.identity.node in a.catalogue.holders(file.video).whole)
+            assert b.client.counters.bulk_requests > 0
+
+    asyncio.run(run())
+
+
+def test_got_into_a_folder_it_is_an_ordinary_file_there(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        folder = tmp_path / "out"
+        folder.mkdir()
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            job = b.get(file.video, folder)
+            await until(lambda: job.is_ended)
+            assert job.phase == "done", job.error
+            assert (folder / "film.mp4").read_bytes() == file.path.read_bytes()
+            assert await read_all(b, file.video) == file.path.read_bytes()
+
+    asyncio.run(run())
+
+
+def test_the_video_goes_through_a_node_that_only_has_a_copy(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with party(tmp_path / "b") as b:
+            async with party(tmp_path / "a", b) as a:
+                publish(a, file)
+                await _knows(b, file.video)
+                job = b.keep(file.video)
+                await until(lambda: job.is_ended)
+            async with party(tmp_path / "c", b) as c:  # the publisher is gone
+                await _knows(c, file.video)
+                assert await read_all(c, file.video) == file.path.read_bytes()
+
+    asyncio.run(run())
+
+
+def test_a_reader_waits_for_the_only_holder_and_goes_on_by_itself(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        slow = LimitsConfig(up_bytes_per_s=1_500_000)
+        async with party(tmp_path / "b") as b:
+            async with party(tmp_path / "a", b, limits=slow) as a:
+                publish(a, file)
+                await _knows(b, file.video)
+                reading = asyncio.ensure_future(read_all(b, file.video))
+                stored, _ = b.transfers.open(file.video)
+                await until(lambda: stored.have_blocks > 20)
+            await until(lambda: b.transfers.sources(file.video).waiting_for)
+            waiting = b.transfers.sources(file.video).waiting_for
+            assert waiting == (a.identity.node,)
+            assert not reading.done()
+            async with party(tmp_path / "a", b):
+                assert await asyncio.wait_for(reading, 15) == file.path.read_bytes()
+
+    asyncio.run(run())
+
+
+def test_with_two_holders_nobody_notices_that_one_dies(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        slow = LimitsConfig(up_bytes_per_s=2_000_000)
+        async with party(tmp_path / "c") as c, party(tmp_path / "b", c, limits=slow) as b:
+            async with party(tmp_path / "a", b, c, limits=slow) as a:
+                publish(a, file)
+                b.store.adopt(file.torrent, file.leaves, file.path, owned=False)
+                item = sign_item(b.identity.key, Holding(1, file.video, "whole"))
+                b.gossip.publish([item])
+                await _knows(c, file.video)
+                await until(lambda: len(c.catalogue.holders(file.video).whole) == 2)
+                reading = asyncio.ensure_future(read_all(c, file.video))
+                stored, _ = c.transfers.open(file.video)
+                await until(lambda: stored.have_blocks > 40)
+            assert await asyncio.wait_for(reading, 15) == file.path.read_bytes()
+
+    asyncio.run(run())
+
+
+def _lie(node: Node) -> None:
+    """From now on `node` answers with noise of the right size."""
+
+    async def answer(neighbour: Neighbour, request: Request, stream: Stream) -> None:
+        if isinstance(request, GetBlocks):
+            size = min(request.count * 16384, SIZE - request.first * 16384)
+            await stream.write(frames.encode(BlocksReply(size)) + b"\xaa" * size)
+        elif isinstance(request, GetInfo):
+            await stream.write(frames.encode(InfoReply(5, 0)) + b"d1:ae")
+        await stream.finish()
+
+    node.server.answer = answer  # type: ignore[method-assign]
+
+
+def test_false_blocks_never_reach_a_reader_and_cost_the_liar_its_link(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with (
+            party(tmp_path / "c") as c,
+            party(tmp_path / "good", c) as good,
+            party(tmp_path / "liar", c) as liar,
+        ):
+            publish(good, file)
+            _lie(liar)
+            claim = sign_item(liar.identity.key, Holding(1, file.video, "whole"))
+            liar.gossip.publish([claim])
+            await _knows(c, file.video)
+            await until(lambda: len(c.catalogue.holders(file.video).whole) == 2)
+            assert await read_all(c, file.video) == file.path.read_bytes()
+            assert c.client.counters.false_answers >= 1
+            for _ in range(MAX_FALSE_ANSWERS):
+                c.transfers.stop(file.video)
+                c.store.remove(file.video)
+                assert await read_all(c, file.video) == file.path.read_bytes()
+            await until(lambda: liar.identity.node not in c.neighbours.connected())
+
+    asyncio.run(run())
+
+
+def test_a_file_changed_behind_the_nodes_back_is_never_shown(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            truth = file.path.read_bytes()
+            with file.path.open("r+b") as changed:
+                changed.seek(SIZE // 2)
+                changed.write(b"not what was shared")
+            got = bytearray()
+
+            async def read() -> None:
+                async for chunk in b.transfers.reader(file.video).read(0, SIZE):
+                    got.extend(chunk)
+
+            reading = asyncio.ensure_future(read())
+            await until(lambda: b.client.counters.refusals > 0 or len(got) == SIZE)
+            reading.cancel()
+            assert truth.startswith(bytes(got))
+            stored = a.store.get(file.video)
+            assert stored is not None and "film.mp4" in stored.problem
+            assert a.identity.node in b.neighbours.connected()
+
+    asyncio.run(run())
+
+
+def test_three_receivers_help_each_other(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", 4 * SIZE)
+        slow = LimitsConfig(up_bytes_per_s=8_000_000)
+        async with (
+            party(tmp_path / "a", limits=slow) as a,
+            party(tmp_path / "b", a) as b,
+            party(tmp_path / "c", a, b) as c,
+            party(tmp_path / "d", a, b, c) as d,
+        ):
+            publish(a, file)
+            jobs = []
+            for node in (b, c, d):
+                await _knows(node, file.video)
+                jobs.append(node.keep(file.video))
+            await until(lambda: all(job.is_ended for job in jobs), wait_s=15)
+            assert {job.phase for job in jobs} == {"done"}
+            assert a.traffic.up.total_bytes < 2 * 4 * SIZE
+
+    asyncio.run(run())
