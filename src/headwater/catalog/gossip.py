@@ -30,11 +30,11 @@ __all__ = ["Gossip", "GossipCounters", "Peer"]
 
 log = logging.getLogger(__name__)
 
-PUSH_PER_S, PUSH_BURST = 1000.0, 4096.0
-"""Items pushed to one neighbour unasked."""
+PUSH_PER_S, PUSH_BURST = 1000.0, 2048.0
+"""Items pushed to one neighbour unasked: half of what its outbox holds, if each is a message."""
 TAKE_PER_S, TAKE_BURST = 4000.0, 16384.0
 """Items taken from one neighbour unasked, before it is called hostile."""
-AUTHOR_PER_S, AUTHOR_BURST = 100.0, 2048.0
+AUTHOR_PER_S, AUTHOR_BURST = 100.0, 1024.0
 """Items of one author passed on at once."""
 MAX_AUTHORS = 4096
 REFUSE_PER_S, REFUSE_BURST = 200.0, 4096.0
