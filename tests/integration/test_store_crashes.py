@@ -12,6 +12,7 @@ import store_writer
 from store_samples import Sample, make_sample
 
 from headwater.node.config import StoreConfig
+from headwater.store.manifest import Manifest, save_manifest
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.wire.ids import BLOCK_BYTES
@@ -96,6 +97,7 @@ def test_after_a_power_cut_what_was_not_synced_is_hashed_again(
     again = _open_after_power_cut(tmp_path, stores).get(torrent.video)
     assert again is not None
     assert again.missing(0, 40) == [range(12, 13), range(29, 40)]
+    assert stores[-1].used_bytes == 28 * BLOCK_BYTES
     assert _wrong(again, sample) == []
     assert again.torrent == torrent
     assert again.pieces_have() == bytes([0b11101110, 0])
@@ -222,9 +224,16 @@ def test_beginnings_and_ends_cut_short_are_cleared_away(
     assert sorted(entry.name for entry in folder.parent.iterdir()) == ["boot", "someone else's"]
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x81", b"garbage"])
+@pytest.mark.parametrize(
+    ("damage", "is_kept"),
+    [
+        (b"", False),
+        (b"garbage", True),
+        (b"\x81\xa4kind\xa8in_place", True),
+    ],
+)
 def test_a_damaged_manifest_costs_that_video_only(
-    tmp_path: Path, stores: list[Store], damage: bytes
+    tmp_path: Path, stores: list[Store], damage: bytes, is_kept: bool
 ) -> None:
     one, other = make_sample(50_000), make_sample(60_000)
     store = _open_after_power_cut(tmp_path, stores)
@@ -236,6 +245,21 @@ def test_a_damaged_manifest_costs_that_video_only(
     (stored.path.parent / "manifest").write_bytes(damage)
     store = _open_after_power_cut(tmp_path, stores)
     assert store.videos() == [one.torrent.video]
+    assert stored.path.exists() == is_kept
+    torrent = other.torrent
+    assert store.begin(torrent.video, torrent.shape, torrent.pieces_root).have_blocks == 0
+
+
+def test_a_later_version_s_video_is_left_alone(tmp_path: Path, stores: list[Store]) -> None:
+    sample = make_sample(50_000)
+    torrent = sample.torrent
+    stored = _open_after_power_cut(tmp_path, stores).begin(
+        torrent.video, torrent.shape, torrent.pieces_root
+    )
+    manifest = Manifest("fetched", 50_000, torrent.shape.piece_bytes, torrent.pieces_root, format=2)
+    save_manifest(stored.path.parent, manifest)
+    assert _open_after_power_cut(tmp_path, stores).videos() == []
+    assert stored.path.exists()
 
 
 def test_deleted_or_cut_content_is_fetched_again(tmp_path: Path, stores: list[Store]) -> None:
@@ -248,6 +272,6 @@ def test_deleted_or_cut_content_is_fetched_again(tmp_path: Path, stores: list[St
     stores.append(Store(tmp_path, StoreConfig()))
     again = stores[-1].get(torrent.video)
     assert again is not None
-    assert again.have_blocks == 0
+    assert (again.have_blocks, stores[-1].used_bytes) == (0, 0)
     assert again.write(0, sample.payload, sample.leaves) == list(range(10))
     assert again.verified_read(0, 40) == sample.payload

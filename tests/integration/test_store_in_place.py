@@ -260,6 +260,20 @@ def test_damaged_proofs_are_not_handed_out(stored: StoredVideo, tmp_path: Path) 
     assert "share it again" in stored.problem
 
 
+def test_a_second_name_of_our_own_content_is_trusted_as_the_first_was(
+    store: Store, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torrent = sample.torrent
+    fetched = store.begin(torrent.video, torrent.shape, torrent.pieces_root)
+    fetched.write(0, sample.payload, sample.leaves)
+    path = tmp_path / "mine.mp4"
+    path.hardlink_to(fetched.path)
+    stored = store.adopt(torrent, sample.leaves, path, owned=False)
+    monkeypatch.setattr("headwater.store.shared_video.leaf_hashes", None)  # no read hashes
+    assert stored.read(0, 13) == sample.payload
+    assert path.stat().st_nlink == 1
+
+
 def test_a_fetched_copy_gives_way_to_the_person_s_own_file(
     store: Store, sample: Sample, path: Path
 ) -> None:

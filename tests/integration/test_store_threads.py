@@ -154,6 +154,32 @@ def test_what_was_written_is_synced_later_and_at_the_end(caplog: pytest.LogCaptu
     assert late.syncs == 2
 
 
+def test_what_still_uses_a_removed_video_leaves_its_successor_alone(
+    store: Store, stored: StoredVideo, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torrent = sample.torrent
+    stored.write(0, sample.payload, sample.leaves)
+    successors = []
+
+    def remove_and_begin(_: int) -> None:
+        monkeypatch.undo()
+        store.remove(torrent.video)
+        successors.append(store.begin(torrent.video, torrent.shape, torrent.pieces_root))
+
+    monkeypatch.setattr("headwater.store.content.datasync", remove_and_begin)
+    stored.sync()
+    stored.give_back(range(1))
+    with pytest.raises(NotFound):
+        stored.attach(torrent)
+    with pytest.raises(NotFound):
+        stored.verified_read(0, 1)
+    folder = stored.path.parent
+    assert sorted(file.name for file in folder.iterdir()) == [
+        *("content", "have", "leaves", "manifest")
+    ]
+    assert successors[0].have_blocks == store.used_bytes == 0
+
+
 def test_whoever_wants_the_gate_alone_waits_for_all_and_holds_off_newcomers() -> None:
     gate, order = Gate(), list[str]()
     inside = threading.Event()

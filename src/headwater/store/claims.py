@@ -62,10 +62,6 @@ class Claims:
     def is_whole(self) -> bool:
         return self._blocks.count == self._blocks.size
 
-    @property
-    def is_synced(self) -> bool:
-        return self._synced.count == self._blocks.count
-
     def has(self, first: int, count: int) -> bool:
         with self._lock:
             return self._blocks.has(first, count)
@@ -119,6 +115,11 @@ class Claims:
         with self._lock:
             synced = self._synced.missing(0, self._shape.blocks)
             return [part for gap in synced for part in self._claimed_in(gap)]
+
+    def retire(self) -> None:
+        """The folder goes, or is another's now: no sync that is under way may confirm into it."""
+        with self._lock:
+            self._losses += 1
 
     def snapshot(self) -> Snapshot:
         """Take it before the bytes are forced to the disk, and hand it to confirm after."""

@@ -1,12 +1,16 @@
 """Files that are wholly the old one or wholly the new one, whatever happens; which boot this is."""
 
 import ctypes
+import errno
 import os
 import sys
 from pathlib import Path
 
-__all__ = ["boot_id", "read_if_there", "replace_file", "sync_folder"]
+from headwater.errors import StorageFull
 
+__all__ = ["boot_id", "full_or_same", "read_if_there", "replace_file", "sync_folder"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -25,6 +29,13 @@ def replace_file(path: Path, payload: bytes, *, on_disk: bool = True) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+def full_or_same(error: OSError, path: Path) -> Exception:
+    """StorageFull when that is what the system means, else the error itself."""
+    if error.errno in _FULL:
+        return StorageFull(f"the disk of {path} is full: make room on it, then try again")
+    return error
 
 
 def sync_folder(folder: Path) -> None:

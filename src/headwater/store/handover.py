@@ -5,8 +5,7 @@ import shutil
 from pathlib import Path
 
 from headwater.errors import NotFound
-from headwater.store.durable import sync_folder
-from headwater.store.owned_video import full_or_same
+from headwater.store.durable import full_or_same, sync_folder
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.wire.ids import VideoId

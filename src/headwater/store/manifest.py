@@ -71,13 +71,17 @@ def save_manifest(folder: Path, manifest: Manifest, *, on_disk: bool = True) -> 
 
 
 def load_manifest(folder: Path) -> Manifest | None:
-    """None when there is none, or none that can be read: the folder is then as good as empty."""
+    """None when there is none, or an empty one, as a power cut leaves it.
+
+    Raises: ValueError when it cannot be read: a later version wrote it, or it is damaged."""
     raw = read_if_there(folder / MANIFEST)
-    if raw is None:
+    if not raw:
         return None
     try:
         manifest = _decoder.decode(raw)
         manifest.shape  # noqa: B018  (raises when the numbers make no shape)
-    except (msgspec.DecodeError, NodeError):
-        return None
-    return manifest if manifest.format == FORMAT else None
+    except (msgspec.DecodeError, NodeError) as error:
+        raise ValueError(f"{folder / MANIFEST}: {error}") from error
+    if manifest.format != FORMAT:
+        raise ValueError(f"{folder / MANIFEST} has format {manifest.format}, not {FORMAT}")
+    return manifest

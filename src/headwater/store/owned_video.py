@@ -1,35 +1,26 @@
 """A video whose bytes are the store's: being fetched, fetched, or a copy that was moved in."""
 
 import contextlib
-import errno
 import logging
 from pathlib import Path
 
-from headwater.errors import LocalUsageError, NotFound, StorageFull
+from headwater.errors import LocalUsageError, NotFound
 from headwater.store.claims import Claims
 from headwater.store.content import OwnedFile, Truncated
-from headwater.store.durable import sync_folder
+from headwater.store.durable import full_or_same, sync_folder
 from headwater.store.gate import Gate
 from headwater.store.manifest import Manifest
 from headwater.store.stored_video import StoredVideo, Surroundings
 from headwater.transfer.proof import leaf_hashes
 from headwater.wire.ids import BLOCK_BYTES, HASH_BYTES, VideoId
 
-__all__ = ["CONTENT", "OwnedVideo", "full_or_same"]
+__all__ = ["CONTENT", "OwnedVideo"]
 
 CONTENT = "content"
 _SMALL_FILES = ("manifest", "info", "layer")
 _CHECK_BLOCKS = 64
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 log = logging.getLogger(__name__)
-
-
-def full_or_same(error: OSError, path: Path) -> Exception:
-    """StorageFull when that is what the system means, else the error itself."""
-    if error.errno in _FULL:
-        return StorageFull(f"the disk of {path} is full: make room on it, then try again")
-    return error
 
 
 class OwnedVideo(StoredVideo):
@@ -73,10 +64,13 @@ class OwnedVideo(StoredVideo):
 
     def verified_read(self, first: int, count: int) -> bytes:
         payload = self.read(first, count)
-        if leaf_hashes(payload) != self._read_leaves(first, count):
+        if leaf_hashes(payload) == self._read_leaves(first, count):
+            return payload
+        try:
             self._drop_damaged(range(first, first + count))
-            raise NotFound(f"blocks of {self._name} were damaged on disk: they are fetched again")
-        return payload
+        except Truncated:
+            raise self._start_anew() from None
+        raise NotFound(f"blocks of {self._name} were damaged on disk: they are fetched again")
 
     def write(self, first: int, payload: bytes | memoryview, leaves: bytes) -> list[int]:
         count = len(leaves) // HASH_BYTES
@@ -99,9 +93,9 @@ class OwnedVideo(StoredVideo):
         first, end = pieces.start * size, min(pieces.stop * size, self.shape.blocks)
         if not 0 <= first < end:
             return
-        with self._gate.alone:
-            self._disclaim(first, end - first)
-            with contextlib.suppress(Truncated):
+        with self._gate.alone, contextlib.suppress(Truncated):
+            if not self._is_removed:
+                self._disclaim(first, end - first)
                 self._file.punch(*self.shape.span(first, end - first))
 
     def check(self) -> bool:
@@ -112,6 +106,8 @@ class OwnedVideo(StoredVideo):
     def prepare(self, *, is_same_boot: bool) -> None:
         """At start: claim nothing that may not be there. After a power cut what was synced is
         trusted, of the rest only what its hashes vouch for. Raises: OSError."""
+        if self._is_counted:
+            self._around.budget.count(self._claims.have_blocks * BLOCK_BYTES)
         if not self._is_intact():
             self._start_anew()
         elif not is_same_boot and (unsynced := self._claims.unsynced()):
@@ -120,8 +116,6 @@ class OwnedVideo(StoredVideo):
             self.sync()
         if not is_same_boot and self._has_torrent:  # it was perhaps not on the disk either
             self._has_torrent = self._around.proofs.of(self._folder) is not None
-        if self._is_counted:
-            self._around.budget.count(self._claims.have_blocks * BLOCK_BYTES)
 
     def sync(self) -> None:
         if self._is_removed:
@@ -140,6 +134,7 @@ class OwnedVideo(StoredVideo):
         with self._gate.alone:
             if not self._is_removed:
                 super().retire()
+                self._claims.retire()
                 self._uncount(self._claims.have_blocks)
 
     def _write(

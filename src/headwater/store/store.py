@@ -17,10 +17,10 @@ from headwater.store.blobs import Blobs
 from headwater.store.budget import Budget
 from headwater.store.claims import HAVE, SYNCED
 from headwater.store.content import OwnedFile
-from headwater.store.durable import boot_id, read_if_there, replace_file, sync_folder
+from headwater.store.durable import boot_id, full_or_same, read_if_there, replace_file, sync_folder
 from headwater.store.manifest import MANIFEST, Manifest, Stamp, load_manifest, save_manifest
 from headwater.store.open_files import OpenFiles
-from headwater.store.owned_video import CONTENT, OwnedVideo, full_or_same
+from headwater.store.owned_video import CONTENT, OwnedVideo
 from headwater.store.proofs import Proofs, has_torrent, save_torrent
 from headwater.store.shape import VideoShape
 from headwater.store.shared_video import SharedVideo
@@ -52,9 +52,11 @@ class Store:
         self._videos: dict[VideoId, StoredVideo] = {}
         boot = boot_id()
         is_same_boot = bool(boot) and read_if_there(self._folder / _BOOT) == boot.encode()
-        for entry in os.scandir(self._folder):
-            if entry.is_dir(follow_symlinks=False):
-                self._load(Path(entry.path), is_same_boot)
+        for folder in list(self._folder.iterdir()):
+            try:
+                self._load(folder, is_same_boot)
+            except (OSError, ValueError) as error:  # left as it is: it may be worth saving
+                log.error("store.video_unreadable", extra={"reason": str(error)})  # noqa: TRY400
         if not is_same_boot:
             replace_file(self._folder / _BOOT, boot.encode())
 
@@ -165,11 +167,8 @@ class Store:
             self._around.files.forget(folder / LEAVES)
             replace_file(folder / LEAVES, leaves)
             if is_owned:
-                full = Bitmap.full(torrent.shape.blocks).to_bytes()
-                replace_file(folder / HAVE, full)
-            save_manifest(
-                folder, manifest
-            )  # from here on it is adopted, or not at all without content
+                replace_file(folder / HAVE, Bitmap.full(torrent.shape.blocks).to_bytes())
+            save_manifest(folder, manifest)  # from here on it is here, unless content is missing
             sync_folder(folder)
             if is_owned:
                 _move(path, folder / CONTENT)
@@ -215,9 +214,10 @@ class Store:
         return stored
 
     def _load(self, folder: Path, is_same_boot: bool) -> None:
-        video, manifest = _video_of(folder), load_manifest(folder)
+        video = _video_of(folder)
         if video is None:
             return
+        manifest = load_manifest(folder)
         if manifest is None or (manifest.kind == "adopted" and not _is_moved(folder, manifest)):
             self._clear(folder)
             return

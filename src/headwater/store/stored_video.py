@@ -5,6 +5,7 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from headwater.errors import LocalUsageError, NotFound, RemoteProtocolError
 from headwater.store.budget import Budget
 from headwater.store.claims import Claims
 from headwater.store.content import OwnedFile, Truncated
+from headwater.store.durable import full_or_same
 from headwater.store.manifest import Manifest, save_manifest
 from headwater.store.open_files import OpenFiles
 from headwater.store.proofs import Proofs, save_torrent
@@ -66,6 +68,7 @@ class StoredVideo(ABC):
         self._leaves = OwnedFile(surroundings.files, folder / LEAVES)
         self._has_torrent = has_torrent
         self._is_removed = False
+        self._lock = Lock()  # whoever writes small files holds it: after retire nobody does
 
     @property
     def problem(self) -> str:
@@ -103,15 +106,24 @@ class StoredVideo(ABC):
         return bytes(-(-self.shape.pieces // 8))
 
     def attach(self, torrent: Torrent) -> None:
-        """Keep what proves blocks to others. Raises: RemoteProtocolError when it does not fit."""
+        """Keep what proves blocks to others.
+
+        Raises: RemoteProtocolError when it does not fit; StorageFull; NotFound after a removal."""
         ours = (self.video, self.shape, self.pieces_root)
         if (torrent.video, torrent.shape, torrent.pieces_root) != ours:
             raise RemoteProtocolError(f"the info-dict does not fit {self._name}")
-        if not self._has_torrent:
-            save_torrent(self._folder, torrent, on_disk=False)
+        with self._lock:
+            if self._is_removed:
+                raise NotFound(f"{self._name} was removed")
+            if self._has_torrent:
+                return
+            try:
+                save_torrent(self._folder, torrent, on_disk=False)
+            except OSError as error:
+                raise full_or_same(error, self._folder) from error
             self._around.proofs.keep(self._folder, torrent)
             self._has_torrent = True
-            self._around.syncer.note(self)
+        self._around.syncer.note(self)
 
     @abstractmethod
     def read(self, first: int, count: int) -> bytes:
@@ -146,7 +158,8 @@ class StoredVideo(ABC):
 
     def retire(self) -> None:
         """The store drops it: from now on nothing of it is here."""
-        self._is_removed = True
+        with self._lock:
+            self._is_removed = True
 
     def leaves_of(self, piece: int) -> bytes:
         """32 bytes for each block of a piece. Raises: NotFound unless it is whole here."""
@@ -205,8 +218,11 @@ class StoredVideo(ABC):
 
     def _remember(self, **changes: object) -> None:
         """Change the manifest; when it cannot be saved the next check finds the same again."""
-        self._manifest = replace(self._manifest, **changes)
-        try:
-            save_manifest(self._folder, self._manifest)
-        except OSError as error:
-            log.warning("store.manifest_not_saved", extra={"reason": str(error)})
+        with self._lock:
+            if self._is_removed:
+                return
+            self._manifest = replace(self._manifest, **changes)
+            try:
+                save_manifest(self._folder, self._manifest)
+            except OSError as error:
+                log.warning("store.manifest_not_saved", extra={"reason": str(error)})
