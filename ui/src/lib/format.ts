@@ -101,7 +101,7 @@ export function copies(video: Video): string {
 /** The short form, for a card. */
 export function onMachines(video: Video): string {
   const whole = video.holders.filter((h) => h.whole).length;
-  return whole ? `on ${count(whole, "machine")}` : "nobody with it is here";
+  return whole ? `on ${count(whole, "machine")}` : "nobody here has it";
 }
 
 const PHASES: Record<Phase, string> = {

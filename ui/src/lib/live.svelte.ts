@@ -1,4 +1,5 @@
 /** The node's events over one WebSocket, for whoever listens; a lost connection is made again by itself. */
+import { token } from "./api";
 import type { NodeEvent } from "./types";
 
 type Listener = (event: NodeEvent) => void;
@@ -37,7 +38,10 @@ class Live {
 
   private open(): void {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/events`);
+    const key = token.get();
+    // A browser cannot set a header here, so the token goes into the address.
+    const words = key ? `?token=${encodeURIComponent(key)}` : "";
+    const socket = new WebSocket(`${scheme}://${location.host}/api/v1/events${words}`);
     this.socket = socket;
     socket.onopen = () => {
       this.waitMs = FIRST_WAIT_MS;

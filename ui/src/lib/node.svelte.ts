@@ -1,5 +1,5 @@
 /** This node, its peers and its jobs, as the page knows them; kept fresh by events. */
-import { api } from "./api";
+import { api, ApiError, token } from "./api";
 import { isEnded } from "./format";
 import { live } from "./live.svelte";
 import { notices } from "./notices.svelte";
@@ -22,7 +22,10 @@ class ThisNode {
   readonly isOwner = $derived(this.status?.is_owner ?? true);
 
   readonly refreshStatus = paced(500, () => {
-    void api.status().then((s) => (this.status = s)).catch(() => undefined);
+    void api
+      .status()
+      .then((s) => (this.status = s))
+      .catch((cause: unknown) => this.dropToken(cause));
   });
 
   readonly refreshJobs = paced(200, () => {
@@ -32,7 +35,8 @@ class ThisNode {
         this.jobs = jobs;
         this.jobsKnown = true;
       })
-      .catch(() => undefined);
+      // A guest is not told of jobs: for the page that is the same as none.
+      .catch((cause: unknown) => (this.jobsKnown ||= cause instanceof ApiError && cause.code === "forbidden"));
   });
 
   readonly refreshPeers = paced(300, () => {
@@ -67,6 +71,14 @@ class ThisNode {
       notices.failed(cause);
     }
     this.refreshJobs();
+  }
+
+  /** A token of another node or another day bars even what everyone may see: it is better gone. */
+  private dropToken(cause: unknown): void {
+    if (!(cause instanceof ApiError) || cause.code !== "forbidden" || !token.get()) return;
+    token.set("");
+    notices.say("The stored token is not this node's. Enter the one that headwater status shows.", "bad");
+    this.refreshAll();
   }
 
   private refreshAll(): void {

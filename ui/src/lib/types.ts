@@ -82,7 +82,7 @@ export interface Peer {
   id: string;
   name: string;
   page: string;
-  since: string;
+  since: string | null;
   path: string;
   rtt_ms: number | null;
   down_bytes_s: number;
@@ -112,7 +112,7 @@ export interface Shared {
 
 export interface Shares {
   folders: string[];
-  shared: Shared[];
+  shares: Shared[];
 }
 
 export interface Status {
