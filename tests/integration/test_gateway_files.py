@@ -100,11 +100,9 @@ def test_a_player_that_leaves_before_the_first_byte_ends_the_read() -> None:
         reader = web.node.transfers.readers[video]
         reader.stalls_at = 0
         _, writer = await web.raw()
-        writer.write(
-            f"GET /v/{video.hex()}/file HTTP/1.1\r\nHost: 127.0.0.1:{web.server.port}\r\n\r\n".encode()
-        )
-        while not reader.reads:
-            await asyncio.sleep(0)
+        host = f"127.0.0.1:{web.server.port}"
+        writer.write(f"GET /v/{video.hex()}/file HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        await reader.started.wait()
         writer.close()
         await reader.closed.wait()
 

@@ -1,4 +1,4 @@
-"""A node in memory, for the HTTP side's tests: real Activity and Events, everything else by hand."""
+"""A node in memory, for the HTTP side: real Activity and Events, everything else by hand."""
 
 import asyncio
 import contextlib
@@ -116,7 +116,7 @@ class FakeStore:
 
 @dataclass
 class FakeReader:
-    """Reads from memory. `stalls_at`: nobody has what lies past it; `fails_at`: reading there raises."""
+    """Reads from memory. Past `stalls_at` nobody has it; from `fails_at` on reading raises."""
 
     payload: bytes
     media_type: str
@@ -124,6 +124,8 @@ class FakeReader:
     fails_at: tuple[int, NodeError] | None = None
     reads: list[tuple[int, int, str | None]] = field(default_factory=list)
     open_reads: int = 0
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    stalled: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -134,6 +136,7 @@ class FakeReader:
         self, start: int, length: int, *, session: str | None = None
     ) -> AsyncIterator[bytes]:
         self.reads.append((start, length, session))
+        self.started.set()
         self.open_reads += 1
         try:
             at, end = start, min(start + length, len(self.payload))
@@ -141,6 +144,7 @@ class FakeReader:
                 if self.fails_at is not None and at >= self.fails_at[0]:
                     raise self.fails_at[1]
                 if self.stalls_at is not None and at >= self.stalls_at:
+                    self.stalled.set()
                     await asyncio.Event().wait()
                 chunk = self.payload[at : min(at + CHUNK, end)]
                 at += len(chunk)
@@ -192,8 +196,10 @@ class FakeTransfers:
     def sources(self, video: VideoId) -> FakeSources:
         return self.views.get(video) or FakeSources(self.reader(video).size_bytes)
 
-    def rates(self, node: NodeId) -> tuple[float, float]:
-        return 1000.0, 2000.0
+
+class FakeTraffic:
+    def rates(self, node: NodeId, now: float) -> tuple[float, float]:
+        return 2000.0, 1000.0
 
 
 @dataclass
@@ -277,10 +283,12 @@ class FakeNode:
         self.identity = FakeIdentity(Ed25519PrivateKey.generate())
         self.catalogue, self.store = FakeCatalogue(), FakeStore()
         self.neighbours, self.transfers = FakeNeighbours(), FakeTransfers()
+        self.traffic = FakeTraffic()
         self.events = Events()
         self.activity = Activity(self.events, time.monotonic)
         self.shares = FakeShares(self.activity)
         self.started_s = time.monotonic()
+        self.name = self.config.name
         self.page, self.token = "http://127.0.0.1:7333", "t0ken"
         self.forgotten: list[VideoId] = []
         self.joined: list[str] = []

@@ -35,7 +35,7 @@ def ask(header: str | None, size: int = 1000, if_range: str | None = None) -> Pl
         ("bytes=0x1-", Whole()),
         ("bytes=+1-2", Whole()),
         ("bytes=1 - 2", Whole()),
-        ("bytes=١-٢", Whole()),
+        ("bytes=\u0661-\u0662", Whole()),
         ("bytes", Whole()),
         ("items=0-1", Whole()),
         ("bytes=" + "9" * 100 + "-", Whole()),

@@ -1,4 +1,4 @@
-"""What the HTTP side needs of the node: `node/node.py` satisfies it, and so does a fake in tests."""
+"""What the HTTP side needs of the node: `node/node.py` satisfies it, and so does a test's fake."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +28,7 @@ __all__ = [
     "SourcesView",
     "Store",
     "StoredVideo",
+    "Traffic",
     "Transfers",
 ]
 
@@ -143,8 +144,11 @@ class Transfers(Protocol):
     def reader(self, video: VideoId) -> Reader: ...
     async def blob(self, sha256: bytes, hint: VideoId | None) -> bytes: ...
     def sources(self, video: VideoId) -> SourcesView: ...
-    def rates(self, node: NodeId) -> tuple[float, float]:
-        """Bytes a second from and to that node, over the last seconds."""
+
+
+class Traffic(Protocol):
+    def rates(self, node: NodeId, now: float) -> tuple[float, float]:
+        """Bytes a second to and from that node, over the last seconds."""
 
 
 class Identity(Protocol):
@@ -210,11 +214,17 @@ class Node(Protocol):
     @property
     def transfers(self) -> Transfers: ...
     @property
+    def traffic(self) -> Traffic: ...
+    @property
     def activity(self) -> Activity: ...
     @property
     def events(self) -> Events: ...
     @property
     def started_s(self) -> float: ...
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
     @property
     def page(self) -> str:
         """`http://host:port` of this node's own page."""

@@ -30,6 +30,7 @@ class WebServer:
 
     def __init__(self, node: Node, config: WebConfig) -> None:
         self._node = node
+        self.streams = Streams()
         self._socket = _bind(config)
         self.host, self.port = self._socket.getsockname()[:2]
 
@@ -42,12 +43,11 @@ class WebServer:
 
     async def run(self) -> None:
         """Serve until cancelled; then every connection is closed and no task is left."""
-        streams = Streams()
-        server = _Server(self._uvicorn(streams))
+        server = _Server(self._uvicorn())
         # Its complaints are about clients that went away: every player does that at each seek.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         async with asyncio.TaskGroup() as group:
-            sweeping = group.create_task(streams.run(), name="web.streams")
+            sweeping = group.create_task(self.streams.run(), name="web.streams")
             serving = group.create_task(server.serve([self._socket]), name="web.server")
             try:
                 await asyncio.shield(serving)
@@ -60,9 +60,9 @@ class WebServer:
         """Give the port back without having run."""
         self._socket.close()
 
-    def _uvicorn(self, streams: Streams) -> uvicorn.Config:
+    def _uvicorn(self) -> uvicorn.Config:
         return uvicorn.Config(
-            create_app(self._node, streams=streams),
+            create_app(self._node, streams=self.streams),
             http="httptools",
             loop="none",  # runs in the node's loop
             lifespan="off",

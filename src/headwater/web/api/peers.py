@@ -53,7 +53,7 @@ async def invitation(node: NodeDep) -> Invitation:
 def _peer(
     node: Node, peer: NodeId, record: NodeRecord, link: Neighbour | None, is_owner: bool
 ) -> Peer:
-    down, up = node.transfers.rates(peer) if link is not None else (0.0, 0.0)
+    up, down = node.traffic.rates(peer, time.monotonic())
     return Peer(
         id=peer.hex(),
         name=record.name,

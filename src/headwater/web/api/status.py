@@ -19,7 +19,7 @@ async def status(node: NodeDep, is_owner: IsOwnerDep) -> Status:
     limits = node.config.limits
     return Status(
         id=node.identity.node.hex(),
-        name=node.config.name,
+        name=node.name,
         version=__version__,
         uptime_s=time.monotonic() - node.started_s,
         page=node.page,

@@ -11,7 +11,7 @@ MEDIA_TYPES = frozenset(
         "audio": "aac flac mp4 mpeg ogg opus wav webm x-matroska",
         "image": "avif gif jpeg png webp",
         "text": "vtt",
-        "video": "mp2t mp4 ogg quicktime webm x-flv x-matroska x-msvideo",
+        "video": "mp2t mp4 mpeg ogg quicktime webm x-flv x-matroska x-ms-wmv x-msvideo",
     }.items()
     for name in names.split()
 )

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from headwater.errors import NodeError
 from headwater.web.failures import failure
+from headwater.web.gateway.presence import when_gone
 
 __all__ = ["ReadResponse"]
 
@@ -39,7 +40,7 @@ class ReadResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self._send(scope, receive, send), name="gateway.send")
-            listening = group.create_task(_when_gone(receive, sending.cancel), name="gateway.gone")
+            listening = group.create_task(when_gone(receive, sending.cancel), name="gateway.gone")
             sending.add_done_callback(lambda _done: listening.cancel())
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,10 +67,3 @@ class ReadResponse(Response):
             "status": self.status_code,
             "headers": self.raw_headers,
         }
-
-
-async def _when_gone(receive: Receive, act: Callable[[], object]) -> None:
-    """The read must not go on for somebody who left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    act()
