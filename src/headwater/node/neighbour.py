@@ -106,6 +106,10 @@ class Neighbour:
         """How the link runs now, and its round-trip time by the transport."""
         return self.link.path()
 
+    def path(self) -> tuple[str, float | None]:
+        """How the link runs now, as Link.path()."""
+        return self.link.path()
+
     def silent_for(self, now: float) -> float:
         return self._liveness.silent_for(now)
 

@@ -214,7 +214,7 @@ class BlockClient:
         stream.reset()
         if not isinstance(reply, BulkReply):
             return None
-        bulk = BulkClient(reply, _nearest_first(reply.addresses, neighbour.link.path()[0]))
+        bulk = BulkClient(reply, _nearest_first(reply.addresses, neighbour.path()[0]))
         await bulk.connect()
         return bulk
 

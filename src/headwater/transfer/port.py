@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from headwater.link.port import Link, Stream
+from headwater.link.port import Stream
 from headwater.wire.ids import NodeId
 from headwater.wire.items import NodeRecord
 from headwater.wire.messages import Control, Reply, Request
@@ -23,8 +23,8 @@ class Neighbour(Protocol):
     @property
     def rtt_s(self) -> float | None: ...
 
-    @property
-    def link(self) -> Link: ...
+    def path(self) -> tuple[str, float | None]:
+        """How the link runs, as Link.path()."""
 
     def send(self, message: Control) -> None:
         """Queue it on the control stream."""
