@@ -109,7 +109,7 @@ const PHASES: Record<Phase, string> = {
   receiving: "Receiving",
   probing: "Looking at it",
   preparing: "Making it playable in a browser",
-  hashing: "Reading it once, so that others can check it",
+  hashing: "Reading it through once",
   fetching: "Fetching",
   done: "Done",
   failed: "Did not work",

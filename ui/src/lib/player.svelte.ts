@@ -52,6 +52,8 @@ class Player {
   private firstPlaying = true;
   private frame = 0;
   private generation = 0;
+  private captionLine = -1;
+  private readonly moved = new WeakSet<VTTCue>();
 
   constructor() {
     const e = this.element;
@@ -173,6 +175,12 @@ class Player {
   setCaption(index: number): void {
     this.caption = index;
     [...this.element.textTracks].forEach((track, i) => (track.mode = i === index ? "showing" : "disabled"));
+  }
+
+  /** Captions step up while the controls lie over the bottom of the picture. Units: lines of text from below. */
+  raiseCaptions(raised: boolean): void {
+    this.captionLine = raised ? -4 : -1;
+    this.placeCaptions();
   }
 
   async togglePicture(): Promise<void> {
@@ -310,7 +318,22 @@ class Player {
       track.src = subtitle.url;
       track.srclang = subtitle.language;
       track.label = subtitle.label || subtitle.language;
+      track.track.addEventListener("cuechange", () => this.placeCaptions());
       this.element.append(track);
+    }
+  }
+
+  private placeCaptions(): void {
+    for (const track of this.element.textTracks) {
+      if (track.mode !== "showing") continue;
+      for (const cue of track.activeCues ?? []) {
+        if (!(cue instanceof VTTCue)) continue;
+        // A cue that has a place of its own (over a speaker, at the top) keeps it.
+        if (cue.line === "auto" || this.moved.has(cue)) {
+          this.moved.add(cue);
+          cue.line = this.captionLine;
+        }
+      }
     }
   }
 
