@@ -29,6 +29,7 @@ def hand_over(store: Store, video: VideoId, directory: Path) -> Path:
         if stored.path.parent.resolve() == directory.resolve():
             return stored.path
         return _copy(stored, directory, torrent.file_name)
+    stored.sync()  # a file in place is trusted by its stamp: a power cut must not leave only that
     target = _link(stored, directory, torrent.file_name) or _copy(
         stored, directory, torrent.file_name
     )
