@@ -130,6 +130,9 @@ def test_the_greater_version_wins_and_the_digest_decides_a_tie() -> None:
         {"size_bytes": 0},
         {"video": bytes(31)},
         {"plays": "maybe"},
+        {"file_name": ".."},
+        {"file_name": "../../etc/passwd"},
+        {"file_name": "C:\\boot.ini"},
         {"codecs": ("c",) * 9},
         {"subtitles": (Subtitle("en", "English", bytes(32)),) * 33},
     ],
@@ -148,3 +151,37 @@ def test_every_field_at_its_bound_still_fits_an_item() -> None:
     item = sign_item(KEY, full)
     assert len(item.signed.body) <= MAX_ITEM_BYTES
     assert open_item(item.signed).body == full
+
+
+@pytest.mark.parametrize("trap", ["\0", "\x1b", "\n", "\x7f", "\x9b", "\u202e", "\u2028", "\u2066"])
+def test_traps_in_texts_are_taken_out_at_signing_and_refused_from_others(trap: str) -> None:
+    track = Subtitle("en", f"Eng{trap}lish", bytes(32))
+    texts = {"title": f"a{trap}b", "file_name": f"a{trap}b", "subtitles": (track,)}
+    item = sign_item(KEY, _entry(**texts))
+    assert isinstance(item.body, VideoEntry)
+    assert (item.body.title, item.body.file_name) == ("a b", "a b")
+    assert item.body.subtitles[0].label == "Eng lish"
+    for field in texts:
+        raw = msgspec.msgpack.encode(_entry(**{field: texts[field]}))
+        with pytest.raises(RemoteProtocolError, match="malformed"):
+            claim_of(Signed(bytes(32), raw, bytes(64)))
+
+
+def test_a_name_that_is_no_unicode_can_be_signed() -> None:
+    item = sign_item(KEY, NodeRecord(1, b"caf\xe9".decode(errors="surrogateescape")))
+    assert isinstance(item.body, NodeRecord)
+    assert item.body.name == "caf "
+
+
+@pytest.mark.parametrize("page", ["javascript:alert(1)", "http://", "http://a b", "http://a\n"])
+def test_a_page_is_an_http_address_or_none(page: str) -> None:
+    raw = msgspec.msgpack.encode(NodeRecord(1, "n", page=page))
+    with pytest.raises(RemoteProtocolError, match="malformed"):
+        claim_of(Signed(bytes(32), raw, bytes(64)))
+
+
+@pytest.mark.parametrize("name", ["...", ".hidden", "a..b", "été.mp4", "東京 (2).webm", " "])
+def test_an_unusual_name_is_a_name(name: str) -> None:
+    item = sign_item(KEY, _entry(file_name=name))
+    assert isinstance(item.body, VideoEntry)
+    assert item.body.file_name == name

@@ -1,5 +1,6 @@
 """Hypothesis strategies for every wire struct, read off its own annotations."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -39,6 +40,15 @@ def anything_packed() -> st.SearchStrategy[bytes]:
     return tree.map(msgspec.msgpack.encode)
 
 
+def _matching(text: st.SearchStrategy[str], pattern: str) -> st.SearchStrategy[str]:
+    """Text with what the pattern does not take left out, or an address where it asks for one."""
+    if "http" in pattern:
+        return st.sampled_from(["", "http://192.0.2.7:7333", "https://node.example/"])
+    wanted = re.compile(pattern)
+    signs = text.map(lambda drawn: "".join(c for c in drawn if wanted.search("x" + c)))
+    return signs.map(lambda drawn: drawn or "x").filter(wanted.search)
+
+
 def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
     match info:
         case inspect.BoolType():
@@ -51,7 +61,8 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
             return st.binary(min_size=least, max_size=min(most, max(least, 200)))
         case inspect.StrType():
             most = 40 if info.max_length is None else info.max_length
-            return st.text(TEXT, min_size=info.min_length or 0, max_size=min(most, 40))
+            text = st.text(TEXT, min_size=info.min_length or 0, max_size=min(most, 40))
+            return _matching(text, info.pattern) if info.pattern else text
         case inspect.LiteralType():
             return st.sampled_from(info.values)
         case inspect.VarTupleType():

@@ -7,7 +7,8 @@ VideoEntry that it ends.
 """
 
 import hashlib
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -38,10 +39,19 @@ __all__ = [
 MAX_ITEM_BYTES = 16 * 1024
 _DOMAIN = b"headwater/item/1\0"
 
+_UNREADABLE = "\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+"""Controls, line separators, turns of the direction of writing: traps for terminals and eyes."""
+_READABLE = rf"^[^{_UNREADABLE}]*\Z"
+
 Id32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
-Name = Annotated[str, Meta(min_length=1, max_length=64)]
-Title = Annotated[str, Meta(min_length=1, max_length=300)]
-Word = Annotated[str, Meta(max_length=64)]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=_READABLE)]
+Title = Annotated[str, Meta(min_length=1, max_length=300, pattern=_READABLE)]
+Word = Annotated[str, Meta(max_length=64, pattern=_READABLE)]
+FileName = Annotated[
+    str, Meta(min_length=1, max_length=255, pattern=rf"^(?!\.\.?\Z)[^/\\{_UNREADABLE}]*\Z")
+]
+"""One name, which leads nowhere else."""
+Page = Annotated[str, Meta(max_length=200, pattern=r"^(https?://[\x21-\x7e]+)?\Z")]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Version = Annotated[int, Meta(ge=1, le=2**53)]
 """Milliseconds since 1970 by the author's clock, or one more than the last one where that is
@@ -55,7 +65,7 @@ class NodeRecord(Struct, frozen=True, tag="node", omit_defaults=True):
     name: Name
     addresses: Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=16)] = ()
     """`ip:port` of its link endpoint, the likeliest first."""
-    page: Annotated[str, Meta(max_length=200)] = ""
+    page: Page = ""
     """Its HTTP address where it serves others (`http://ip:port`), else empty."""
     roles: Annotated[tuple[Word, ...], Meta(max_length=8)] = ()
     uplink_bps: Count = 0
@@ -81,7 +91,7 @@ class VideoEntry(Struct, frozen=True, tag="video", omit_defaults=True):
     piece_bytes: Annotated[int, Meta(ge=16384, le=16 * 1024 * 1024)]
     size_bytes: Annotated[int, Meta(ge=1, le=2**50)]
     title: Title
-    file_name: Annotated[str, Meta(min_length=1, max_length=255)]
+    file_name: FileName
     media_type: Word
     """Of the bytes as they are (`video/mp4`, `video/webm`, `video/x-matroska`,
     `application/octet-stream`)."""
@@ -186,9 +196,10 @@ def claim_of(signed: Signed) -> Claim:
 
 
 def sign_item(key: Ed25519PrivateKey, body: Body) -> Item:
-    """The item that `key` vouches for. Raises: ValueError when a field passes its bound (nobody
-    would take it)."""
-    raw = _encoder.encode(body)
+    """The item that `key` vouches for; signs in its texts that nobody would take become spaces.
+
+    Raises: ValueError when a field passes its bound."""
+    raw = _encoder.encode(_readable(body))
     if len(raw) > MAX_ITEM_BYTES:
         raise ValueError(f"the item takes {len(raw)} bytes, the limit is {MAX_ITEM_BYTES}")
     author = key.public_key().public_bytes_raw()
@@ -207,6 +218,21 @@ def open_item(signed: Signed) -> Item:
     except (InvalidSignature, ValueError) as error:
         raise RemoteProtocolError("an item's signature does not match its author") from error
     return _checked(signed)
+
+
+S = TypeVar("S", bound=Struct)
+_unreadable = re.compile(f"[{_UNREADABLE}]")
+
+
+def _readable(struct: S) -> S:
+    changed: dict[str, object] = {}
+    for name in struct.__struct_fields__:
+        value = getattr(struct, name)
+        if isinstance(value, str) and _unreadable.search(value):
+            changed[name] = _unreadable.sub(" ", value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Struct):
+            changed[name] = tuple(map(_readable, value))
+    return msgspec.structs.replace(struct, **changed) if changed else struct
 
 
 def _checked(signed: Signed) -> Item:
