@@ -8,7 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headwater.node.config import Config, DiscoveryConfig, LimitsConfig, LinkConfig, WebConfig
+from headwater.node.config import (
+    Config,
+    DiscoveryConfig,
+    LimitsConfig,
+    LinkConfig,
+    StoreConfig,
+    WebConfig,
+)
 from headwater.node.node import Node
 from headwater.store.torrent import Torrent
 from headwater.torrent.create import create
@@ -44,17 +51,21 @@ def make_file(path: Path, size_bytes: int) -> Published:
 
 @asynccontextmanager
 async def party(
-    state: Path, *joined: Node, limits: LimitsConfig | None = None, delay_ms: float = 0.0
+    state: Path,
+    *joined: Node,
+    limits: LimitsConfig | None = None,
+    store: StoreConfig | None = None,
 ) -> AsyncIterator[Node]:
     """A running node that dials those in `joined`."""
     config = Config(
         state=state,
         name=state.name,
-        link=LinkConfig(bind="127.0.0.1:0", delay_ms=delay_ms),
+        link=LinkConfig(bind="127.0.0.1:0"),
         discovery=DiscoveryConfig(
             lan=False, join=tuple(node.page.removeprefix("http://") for node in joined)
         ),
         limits=limits or LimitsConfig(),
+        store=store or StoreConfig(),
         web=WebConfig(http="127.0.0.1:0", http_is_default=False),
     )
     state.mkdir(parents=True, exist_ok=True)

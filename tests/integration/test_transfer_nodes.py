@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from headwater.link.port import Stream
-from headwater.node.config import LimitsConfig
+from headwater.node.config import LimitsConfig, StoreConfig
 from headwater.node.node import Node
 from headwater.transfer.client import MAX_FALSE_ANSWERS
 from headwater.transfer.port import Neighbour
@@ -93,7 +93,7 @@ def test_a_reader_waits_for_the_only_holder_and_goes_on_by_itself(tmp_path: Path
                 publish(a, file)
                 await _knows(b, file.video)
                 reading = asyncio.ensure_future(read_all(b, file.video))
-                stored, _ = b.transfers.open(file.video)
+                stored = b.transfers.open(file.video)
                 await until(lambda: stored.have_blocks > 20)
             await until(lambda: b.transfers.sources(file.video).waiting_for)
             waiting = b.transfers.sources(file.video).waiting_for
@@ -118,7 +118,7 @@ def test_with_two_holders_nobody_notices_that_one_dies(tmp_path: Path) -> None:
                 await _knows(c, file.video)
                 await until(lambda: len(c.catalogue.holders(file.video).whole) == 2)
                 reading = asyncio.ensure_future(read_all(c, file.video))
-                stored, _ = c.transfers.open(file.video)
+                stored = c.transfers.open(file.video)
                 await until(lambda: stored.have_blocks > 40)
             assert await asyncio.wait_for(reading, 15) == file.path.read_bytes()
 
@@ -209,5 +209,21 @@ def test_three_receivers_help_each_other(tmp_path: Path) -> None:
             await until(lambda: all(job.is_ended for job in jobs), wait_s=15)
             assert {job.phase for job in jobs} == {"done"}
             assert a.traffic.up.total_bytes < 2 * 4 * SIZE
+
+    asyncio.run(run())
+
+
+def test_what_only_passes_leaves_nothing_on_disk(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        passing = StoreConfig(watching="pass", pass_bytes=1024 * 1024)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a, store=passing) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            assert await read_all(b, file.video) == file.path.read_bytes()
+            assert b.store.get(file.video) is None
+            job = b.keep(file.video)  # and still it can be kept
+            await until(lambda: job.is_ended)
+            assert job.phase == "done", job.error
 
     asyncio.run(run())

@@ -47,6 +47,11 @@ class StoreConfig:
     """What fetched videos may take on disk; 0 means all but `reserve_bytes` of it."""
     reserve_bytes: int = 256 * 1024 * 1024
     """Always left free on the disk, so that nothing else on the machine fails because of us."""
+    watching: Literal["store", "pass"] = "store"
+    """What is watched goes to the disk, to be served to others, and the oldest goes again when room
+    is short; or it only passes through memory: nothing of it is left."""
+    pass_bytes: int = 64 * 1024 * 1024
+    """Memory for each video that only passes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class Node:
             catalogue=self.catalogue,
             neighbours=self.neighbours,
             client=self.client,
+            config=config.store,
             clock=clock,
             announce=self._records.announce,
         )

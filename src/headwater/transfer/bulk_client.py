@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from headwater.errors import NodeError, NotFound, RemoteProtocolError, Unavailable
-from headwater.store.stored_video import StoredVideo
 from headwater.transfer.bulk_server import read_exactly
+from headwater.transfer.port import Blocks
 from headwater.transfer.proof import leaf_hashes, verify_in_layer
 from headwater.wire import frames
 from headwater.wire.ids import BLOCK_BYTES
@@ -33,7 +33,7 @@ _RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 
 @dataclass(slots=True, eq=False)
 class _Ask:
-    stored: StoredVideo
+    stored: Blocks
     request: GetBlocks
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[None]" = field(repr=False)
@@ -77,7 +77,7 @@ class BulkClient:
             raise Unavailable(f"no bulk connection: {error}") from error
         self._spare.append(first)
 
-    async def fetch(self, stored: StoredVideo, request: GetBlocks) -> None:
+    async def fetch(self, stored: Blocks, request: GetBlocks) -> None:
         """Returns when these blocks are proven and written to `stored`.
 
         Raises: Unavailable when the connection fails, NotFound when the other has them no more,

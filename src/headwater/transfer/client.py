@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from headwater.errors import NodeError, NotFound, RemoteProtocolError, Unavailable
-from headwater.store.stored_video import StoredVideo
 from headwater.store.torrent import Torrent
 from headwater.transfer.bulk_client import BulkClient
 from headwater.transfer.limits import RateLimit
-from headwater.transfer.port import Neighbour, Neighbours
+from headwater.transfer.port import Blocks, Neighbour, Neighbours
 from headwater.transfer.proof import leaf_hashes, verify_in_layer, verify_range
 from headwater.transfer.traffic import Traffic
 from headwater.wire.ids import NodeId, VideoId
@@ -80,7 +79,7 @@ class BlockClient:
             self.neighbour_down(node)
 
     async def fetch(
-        self, stored: StoredVideo, node: NodeId, first: int, count: int, *, for_reader: bool
+        self, stored: Blocks, node: NodeId, first: int, count: int, *, for_reader: bool
     ) -> None:
         """Returns when these blocks are proven and stored.
 
@@ -104,7 +103,7 @@ class BlockClient:
         self._traffic.received(node, size, self._clock())
 
     async def _fetch_on_link(
-        self, neighbour: Neighbour, stored: StoredVideo, request: GetBlocks, for_reader: bool
+        self, neighbour: Neighbour, stored: Blocks, request: GetBlocks, for_reader: bool
     ) -> None:
         priority = READER_PRIORITY if for_reader else 0
         reply, stream = await neighbour.ask(request, timeout_s=ANSWER_S, priority=priority)
@@ -181,7 +180,7 @@ class BlockClient:
 
     # Bulk connections.
 
-    async def _open_bulk(self, neighbour: Neighbour, stored: StoredVideo) -> BulkClient | None:
+    async def _open_bulk(self, neighbour: Neighbour, stored: Blocks) -> BulkClient | None:
         """The bulk connection to a neighbour, opened when needed; None where there can be none."""
         node = neighbour.node
         if not self._use_bulk or stored.torrent is None:
@@ -225,7 +224,7 @@ def _nearest_first(addresses: tuple[str, ...], path: str) -> list[str]:
     return sorted(addresses, key=lambda address: address.rpartition(":")[0] != host)
 
 
-def _prove_and_write(stored: StoredVideo, request: GetBlocks, payload: bytes, proof: bytes) -> None:
+def _prove_and_write(stored: Blocks, request: GetBlocks, payload: bytes, proof: bytes) -> None:
     leaves = leaf_hashes(payload)
     if request.layer_known and stored.torrent is not None:
         is_proven = verify_in_layer(

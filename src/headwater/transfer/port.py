@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from headwater.link.port import Stream
-from headwater.wire.ids import NodeId
+from headwater.store.shape import VideoShape
+from headwater.store.torrent import Torrent
+from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.items import NodeRecord
 from headwater.wire.messages import Control, Reply, Request
 
-__all__ = ["Neighbour", "Neighbours"]
+__all__ = ["Blocks", "Neighbour", "Neighbours"]
 
 
 class Neighbour(Protocol):
@@ -47,3 +49,33 @@ class Neighbours(Protocol):
 
     def ban(self, node: NodeId, reason: str) -> None:
         """It lies or attacks: close the link and stay away for a while."""
+
+
+class Blocks(Protocol):
+    """Where proven blocks of one video go and are read from: the store's, or a passing window."""
+
+    @property
+    def video(self) -> VideoId: ...
+
+    @property
+    def shape(self) -> VideoShape: ...
+
+    @property
+    def pieces_root(self) -> bytes: ...
+
+    @property
+    def torrent(self) -> Torrent | None: ...
+
+    @property
+    def is_whole(self) -> bool: ...
+
+    def has(self, first: int, count: int) -> bool: ...
+
+    def missing(self, first: int, count: int) -> list[range]:
+        """What of these blocks is not here, in order."""
+
+    def verified_read(self, first: int, count: int) -> bytes:
+        """Exactly these blocks. Raises: NotFound, ContentChanged."""
+
+    def write(self, first: int, payload: bytes | memoryview, leaves: bytes) -> list[int]:
+        """Take proven blocks. Raises: StorageFull."""

@@ -5,7 +5,8 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from headwater.store.stored_video import StoredVideo
+from headwater.errors import NotFound
+from headwater.transfer.port import Blocks
 from headwater.transfer.swarm import Swarm
 from headwater.wire.ids import BLOCK_BYTES
 
@@ -14,7 +15,7 @@ __all__ = ["Reader"]
 CHUNK_BLOCKS = 32
 """What is handed over at once: 512 KiB."""
 FIRST_AHEAD_BLOCKS = 64
-"""Looked ahead at first, 1 MiB; then as much again as was read, so that a seek is not in its way."""
+"""Looked ahead at first, 1 MiB; then as much again as was read: less in the way of a seek."""
 MIN_AHEAD_BYTES = 4 * 1024 * 1024
 MAX_AHEAD_BYTES = 32 * 1024 * 1024
 AHEAD_S = 20.0
@@ -36,19 +37,19 @@ class Reader:
 
     def __init__(
         self,
-        stored: StoredVideo,
+        stored: Blocks,
         media_type: str,
         duration_ms: int,
         enter_swarm: Callable[[], Swarm],
         sessions: dict[str, Reading],
-        on_idle: Callable[[], None],
+        max_ahead_bytes: int = MAX_AHEAD_BYTES,
     ) -> None:
-        self._stored, self._enter_swarm, self._on_idle = stored, enter_swarm, on_idle
+        self._stored, self._enter_swarm = stored, enter_swarm
         self._sessions = sessions
         self.media_type = media_type
         self.size_bytes = stored.shape.size_bytes
         bytes_per_s = self.size_bytes * 1000 / duration_ms if duration_ms else MIN_AHEAD_BYTES
-        ahead = min(max(bytes_per_s * AHEAD_S, MIN_AHEAD_BYTES), MAX_AHEAD_BYTES)
+        ahead = min(max(bytes_per_s * AHEAD_S, MIN_AHEAD_BYTES), max_ahead_bytes)
         self._ahead_blocks = int(ahead) // BLOCK_BYTES
 
     async def read(
@@ -70,7 +71,10 @@ class Reader:
                     continue
                 if missing:
                     self._look_ahead(reading, missing[0].start)
-                chunk = await asyncio.to_thread(self._stored.verified_read, blocks.start, here)
+                try:
+                    chunk = await asyncio.to_thread(self._stored.verified_read, blocks.start, here)
+                except NotFound:
+                    continue  # given back in the meantime: it is fetched again
                 head = at - blocks.start * BLOCK_BYTES
                 part = chunk[head : head + end - at] if head or len(chunk) > end - at else chunk
                 at += len(part)
@@ -99,7 +103,6 @@ class Reader:
             swarm = self._enter_swarm()
             swarm.schedule.unwant(reading.id)
             swarm.wake()
-        self._on_idle()
 
     def _look_ahead(self, reading: Reading, block: int) -> None:
         """Tell the schedule where the reader is, so that what comes next is on its way."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from random import Random
 
 from headwater.errors import NodeError, NotFound, RemoteProtocolError, StorageFull
-from headwater.store.stored_video import StoredVideo
 from headwater.store.torrent import Torrent
 from headwater.transfer.client import BlockClient
+from headwater.transfer.port import Blocks
 from headwater.transfer.schedule import Ask, Command, Drop, Schedule
 from headwater.wire.ids import NodeId
 
@@ -36,16 +36,19 @@ class Swarm:
 
     def __init__(
         self,
-        stored: StoredVideo,
+        stored: Blocks,
         client: BlockClient,
         clock: Callable[[], float],
         rng: Random,
-        on_pieces: Callable[[StoredVideo, list[int]], None],
+        on_pieces: Callable[[Blocks, list[int]], None],
+        attach_info: Callable[[Torrent], None] | None,
     ) -> None:
+        """`attach_info` takes the info-dict in; None where only a player wants the video."""
         self.stored = stored
         self.schedule = Schedule(stored.shape, stored.missing, rng)
         self.trouble: StorageFull | None = None
         """Why nothing more can be written; cleared when a reader or copy comes back."""
+        self._attach_info = attach_info
         self._client, self._clock, self._on_pieces = client, clock, on_pieces
         self._wake = asyncio.Event()
         self._arrival = asyncio.Event()
@@ -57,7 +60,8 @@ class Swarm:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._fetch_info(), name="swarm.info")
+            if self._attach_info is not None:
+                group.create_task(self._fetch_info(self._attach_info), name="swarm.info")
             while True:
                 self._wake.clear()
                 now = self._clock()
@@ -179,7 +183,7 @@ class Swarm:
         """A copy waits for the info-dict; a player would rather have its first picture before."""
         self._info_is_urgent.set()
 
-    async def _fetch_info(self) -> None:
+    async def _fetch_info(self, attach: Callable[[Torrent], None]) -> None:
         try:
             async with asyncio.timeout(INFO_LATER_S):
                 await self._info_is_urgent.wait()
@@ -189,7 +193,7 @@ class Swarm:
             for source in self.schedule.sources():
                 try:
                     torrent = await self._client.info(source.node, self.stored.video)
-                    await self._attach(torrent)
+                    await self._attach(attach, torrent)
                     break
                 except NodeError as error:
                     log.debug("swarm.no_info", extra={"reason": str(error)})
@@ -200,7 +204,7 @@ class Swarm:
                 except TimeoutError:
                     continue
 
-    async def _attach(self, torrent: Torrent) -> None:
-        await asyncio.to_thread(self.stored.attach, torrent)
+    async def _attach(self, attach: Callable[[Torrent], None], torrent: Torrent) -> None:
+        await asyncio.to_thread(attach, torrent)
         self.announce_arrival()
         self._tell_whole(range(self.stored.shape.pieces))

@@ -11,12 +11,14 @@ from random import Random
 from headwater.catalog.catalogue import Catalogue
 from headwater.catalog.rows import CataloguedVideo
 from headwater.errors import NodeError, NotFound, RemoteProtocolError
+from headwater.node.config import StoreConfig
 from headwater.store.shape import VideoShape
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.transfer.client import BlockClient
-from headwater.transfer.port import Neighbour, Neighbours
-from headwater.transfer.reader import Reader, Reading
+from headwater.transfer.passing import PassingVideo
+from headwater.transfer.port import Blocks, Neighbour, Neighbours
+from headwater.transfer.reader import MAX_AHEAD_BYTES, Reader, Reading
 from headwater.transfer.swarm import Origin, Swarm
 from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.messages import Follow, Have, Unfollow
@@ -76,13 +78,15 @@ class Transfers:
         catalogue: Catalogue,
         neighbours: Neighbours,
         client: BlockClient,
+        config: StoreConfig,
         clock: Callable[[], float],
         announce: Callable[[VideoId, str], None],
     ) -> None:
         self._me, self._store, self._catalogue = me, store, catalogue
         self._neighbours, self._client, self._clock = neighbours, client, clock
-        self._announce = announce
-        self._active: dict[VideoId, _Active] = {}
+        self._config, self._announce = config, announce
+        self._active: dict[Blocks, _Active] = {}
+        self._passing: dict[VideoId, PassingVideo] = {}
         self._sessions: dict[VideoId, dict[str, Reading]] = {}
         self._followers: dict[VideoId, set[NodeId]] = {}
         self._have_pending: dict[VideoId, set[int]] = {}
@@ -102,76 +106,111 @@ class Transfers:
 
     def reader(self, video: VideoId) -> Reader:
         """A reader of this video. Raises: NotFound when no node ever told us of it."""
-        stored, known = self.open(video)
+        known = self._catalogue.entry(video)
+        blocks = self._watched(video, known)
         entry = known.entry if known else None
         return Reader(
-            stored,
+            blocks,
             entry.media_type if entry else "application/octet-stream",
             entry.duration_ms if entry else 0,
-            lambda: self.enter(stored).swarm,
+            lambda: self._enter(blocks).swarm,
             self._sessions.setdefault(video, {}),
-            lambda: None,
+            max_ahead_bytes=self._max_ahead_bytes(blocks),
         )
 
-    def open(self, video: VideoId) -> tuple[StoredVideo, CataloguedVideo | None]:
+    def _watched(self, video: VideoId, known: CataloguedVideo | None) -> Blocks:
+        """Where a player's blocks go: what is stored already, else as the owner wants it."""
+        stored = self._store.get(video)
+        if stored is not None or known is None or self._config.watching == "store":
+            return self.open(video)
+        passing = self._passing.get(video)
+        if passing is None:
+            entry = known.entry
+            shape = VideoShape(entry.size_bytes, entry.piece_bytes)
+            window = self._config.pass_bytes
+            passing = PassingVideo(video, shape, entry.pieces_root, window_bytes=window)
+            self._passing[video] = passing
+        return passing
+
+    def _max_ahead_bytes(self, blocks: Blocks) -> int:
+        is_stored = isinstance(blocks, StoredVideo)
+        return MAX_AHEAD_BYTES if is_stored else min(MAX_AHEAD_BYTES, self._config.pass_bytes // 2)
+
+    def open(self, video: VideoId) -> StoredVideo:
         """What is stored of it, begun now if nothing was. Raises: NotFound."""
-        known = self._catalogue.entry(video)
         stored = self._store.get(video)
         if stored is None:
+            known = self._catalogue.entry(video)
             if known is None:
                 raise NotFound(f"no node has told of a video {video.hex()[:10]}…")
             entry = known.entry
             shape = VideoShape(entry.size_bytes, entry.piece_bytes)
             stored = self._store.begin(video, shape, entry.pieces_root)
-        return stored, known
+        return stored
 
-    def enter(self, stored: StoredVideo) -> _Active:
-        """The swarm of this video, started if it does not run."""
-        active = self._active.get(stored.video)
+    def _enter(self, blocks: Blocks) -> _Active:
+        """The swarm that fetches these blocks, started if it does not run."""
+        active = self._active.get(blocks)
         if active is None:
             if self._group is None:
                 raise NotFound("the node is not running")
             rng = Random(next(self._seeds))
-            swarm = Swarm(stored, self._client, self._clock, rng, self._pieces_arrived)
+            attach = blocks.attach if isinstance(blocks, StoredVideo) else None
+            swarm = Swarm(
+                blocks,
+                self._client,
+                self._clock,
+                rng,
+                self._pieces_arrived,
+                attach,
+            )
             self._add_known_sources(swarm)
             task = self._group.create_task(self._run_swarm(swarm), name="transfers.swarm")
             seeking = self._group.create_task(self._seek_holders(swarm), name="transfers.seek")
-            active = self._active[stored.video] = _Active(swarm, task, seeking)
+            active = self._active[blocks] = _Active(swarm, task, seeking)
             # Soon, not now: somebody waits for the first blocks.
-            asyncio.get_running_loop().call_later(ANNOUNCE_LATER_S, self._announce_partial, stored)
+            asyncio.get_running_loop().call_later(ANNOUNCE_LATER_S, self._announce_partial, blocks)
         active.idle_since = None
         return active
 
-    def _announce_partial(self, stored: StoredVideo) -> None:
-        if stored.video in self._active and not stored.is_whole:
-            self._announce(stored.video, "partial")
+    def _announce_partial(self, blocks: Blocks) -> None:
+        if blocks in self._active and isinstance(blocks, StoredVideo) and not blocks.is_whole:
+            self._announce(blocks.video, "partial")
 
     async def _run_swarm(self, swarm: Swarm) -> None:
         try:
             await swarm.run()
         except* NodeError as errors:
             log.warning("transfers.swarm_failed", extra={"reason": str(errors.exceptions[0])})
-            self._active.pop(swarm.stored.video, None)
+            self._active.pop(swarm.stored, None)
 
     def _retire_idle(self) -> None:
         now = self._clock()
-        for video, active in list(self._active.items()):
+        for blocks, active in list(self._active.items()):
             if active.copies or active.swarm.schedule.has_readers():
                 active.idle_since = None
             elif active.idle_since is None:
                 active.idle_since = now
             elif now - active.idle_since > LINGER_S:
-                self.stop(video)
+                self._retire(blocks)
 
     def stop(self, video: VideoId) -> None:
         """End the fetching of this video at once."""
-        active = self._active.pop(video, None)
-        if active is None:
-            return
+        for active in self._actives(video):
+            self._retire(active.swarm.stored)
+
+    def _retire(self, blocks: Blocks) -> None:
+        active = self._active.pop(blocks)
         active.task.cancel()
         active.seeking.cancel()
-        for neighbour in self._neighbours.connected().values():
-            neighbour.send(Unfollow(video))
+        if self._passing.get(blocks.video) is blocks:
+            del self._passing[blocks.video]
+        if not self._actives(blocks.video):
+            for neighbour in self._neighbours.connected().values():
+                neighbour.send(Unfollow(blocks.video))
+
+    def _actives(self, video: VideoId) -> list[_Active]:
+        return [active for blocks, active in self._active.items() if blocks.video == video]
 
     # Sources.
 
@@ -202,9 +241,9 @@ class Transfers:
         return [node for node in nodes if node != self._me and node not in connected]
 
     def neighbour_up(self, neighbour: Neighbour) -> None:
-        for video, active in self._active.items():
-            neighbour.send(Follow(video))
-            if neighbour.node in self._catalogue.holders(video).whole:
+        for blocks, active in self._active.items():
+            neighbour.send(Follow(blocks.video))
+            if neighbour.node in self._catalogue.holders(blocks.video).whole:
                 active.swarm.add_source(neighbour.node, neighbour.rtt_s, whole=True)
 
     def neighbour_down(self, node: NodeId) -> None:
@@ -223,16 +262,16 @@ class Transfers:
             case Unfollow():
                 self._followers.get(video, set()).discard(neighbour.node)
             case Have():
-                active = self._active.get(video)
-                if active is None:
-                    return
-                if message.gone:
-                    active.swarm.remove_source(neighbour.node)
-                elif message.whole or message.bits:
-                    active.swarm.add_source(neighbour.node, neighbour.rtt_s, whole=message.whole)
-                    active.swarm.source_has(
-                        neighbour.node, message.first_piece, message.bits, whole=message.whole
-                    )
+                for active in self._actives(video):
+                    self._note_have(active.swarm, neighbour, message)
+
+    def _note_have(self, swarm: Swarm, neighbour: Neighbour, have: Have) -> None:
+        node = neighbour.node
+        if have.gone:
+            swarm.remove_source(node)
+        elif have.whole or have.bits:
+            swarm.add_source(node, neighbour.rtt_s, whole=have.whole)
+            swarm.source_has(node, have.first_piece, have.bits, whole=have.whole)
 
     def _follow(self, neighbour: Neighbour, video: VideoId) -> None:
         followed = sum(1 for nodes in self._followers.values() if neighbour.node in nodes)
@@ -246,7 +285,7 @@ class Transfers:
 
     # Telling others.
 
-    def _pieces_arrived(self, stored: StoredVideo, pieces: Sequence[int]) -> None:
+    def _pieces_arrived(self, stored: Blocks, pieces: Sequence[int]) -> None:
         if stored.torrent is None:
             return  # cannot be proven to others yet; told of when it is
         self._have_pending.setdefault(stored.video, set()).update(pieces)
@@ -290,10 +329,10 @@ class Transfers:
 
     async def copy(self, video: VideoId, progress: Callable[[int, int], None]) -> StoredVideo:
         """Fetch all of it. Waits while nobody has the rest. Raises: NotFound, StorageFull."""
-        stored, _ = self.open(video)
+        stored = self.open(video)
         if stored.is_whole and stored.torrent is not None:
             return stored
-        active = self.enter(stored)
+        active = self._enter(stored)
         active.copies += 1
         swarm = active.swarm
         swarm.trouble = None
@@ -347,10 +386,14 @@ class Transfers:
 
     def sources(self, video: VideoId) -> SourcesView:
         """Where the bytes come from, for the page. Raises: NotFound."""
-        stored, _ = self.open(video)
-        size, active = stored.shape.size_bytes, self._active.get(video)
+        known = self._catalogue.entry(video)
+        stored = self._store.get(video)
+        if known is None and stored is None:
+            raise NotFound(f"no node has told of a video {video.hex()[:10]}…")
+        size = stored.shape.size_bytes if stored else known.entry.size_bytes if known else 0
+        active = next(iter(self._actives(video)), None)
         if active is None:
-            whole = (Origin(0, size, None),) if stored.is_whole else ()
+            whole = (Origin(0, size, None),) if stored is not None and stored.is_whole else ()
             return SourcesView((), whole, size, ())
         now = self._clock()
         nodes = tuple(
