@@ -13,6 +13,8 @@ __all__ = ["Sample", "Track", "boxes", "fragment", "in_decode_order", "length_pr
 
 _DEFAULT_BASE_IS_MOOF = 0x020000
 _TRUN_FLAGS = 0x000001 | 0x000100 | 0x000200 | 0x000400 | 0x000800
+_MOST = 2**31 - 1
+"""Ticks that a field holds; a damaged file may claim to pause for years."""
 _KEY, _NOT_KEY = 0x02000000, 0x01010000
 
 
@@ -64,7 +66,13 @@ def _traf(track: Track, offset: int) -> bytes:
     decoded = in_decode_order(track.samples)
     ends = [*decoded[1:], max(track.end, decoded[-1] + 1)]
     rows = b"".join(
-        struct.pack(">IIIi", end - at, len(s.payload), _KEY if s.is_key else _NOT_KEY, s.pts - at)
+        struct.pack(
+            ">IIIi",
+            min(end - at, _MOST),
+            len(s.payload),
+            _KEY if s.is_key else _NOT_KEY,
+            max(-_MOST, min(s.pts - at, _MOST)),
+        )
         for s, at, end in zip(track.samples, decoded, ends, strict=True)
     )
     trun = struct.pack(">IIi", 0x01000000 | _TRUN_FLAGS, len(track.samples), offset)

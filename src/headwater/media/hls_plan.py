@@ -16,7 +16,7 @@ RAMP_S = (Fraction(1), Fraction(1), Fraction(2), Fraction(2))
 STEADY_S = Fraction(4)
 LONGEST_S = Fraction(20)
 """Keyframes further apart than this make segments that are too slow to come and to keep."""
-MAX_SEGMENTS = 50_000
+MAX_SEGMENTS = 10_000
 
 
 def _target_s(number: int) -> Fraction:

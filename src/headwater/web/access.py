@@ -108,7 +108,7 @@ def _split(host: str) -> tuple[str, int]:
         name, port = parts.hostname or "", parts.port or 80
     except ValueError:
         return "", 0
-    return (name, port) if parts.netloc == host else ("", 0)
+    return (name, port) if parts.netloc == host and "@" not in host else ("", 0)
 
 
 def _is_ours(name: str, asked: Asked, rules: Rules) -> bool:
