@@ -32,7 +32,7 @@ class Liveness:
         if now - self.timer_s > self._step_s:
             self._heard_s = now
             verdict: Verdict = "quiet"
-        elif now - self._heard_s >= self._silence_s:
+        elif now >= self._heard_s + self._silence_s:  # the very sum that sets the timer
             verdict = "dead"
         elif now - self._heard_s >= self._step_s:
             verdict = "quiet"

@@ -103,10 +103,6 @@ class Neighbour:
         return f"Neighbour({short_id(self.node)}, {self.record.name!r})"
 
     def path(self) -> tuple[str, float | None]:
-        """How the link runs now, and its round-trip time by the transport."""
-        return self.link.path()
-
-    def path(self) -> tuple[str, float | None]:
         """How the link runs now, as Link.path()."""
         return self.link.path()
 
