@@ -18,8 +18,8 @@ GUEST_TOPICS = frozenset({"videos", "video", "peers", "sources", "resync"})
 @router.websocket("/events")
 async def events(socket: WebSocket, node: NodeDep, is_owner: IsOwnerDep) -> None:
     """`{"topic", "subject", "text"}` each; nothing is expected from the page."""
-    await socket.accept()
     async with node.events.listen() as queue, asyncio.TaskGroup() as group:
+        await socket.accept()  # only now: what happens from here on is not missed
         sending = group.create_task(_send(socket, queue, is_owner), name="web.events")
         await _closed(socket)
         sending.cancel()
