@@ -3,6 +3,9 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from headwater.errors import StorageFull
 from headwater.link.port import Stream
 from headwater.node.config import LimitsConfig, StoreConfig
 from headwater.node.node import Node
@@ -225,5 +228,60 @@ def test_what_only_passes_leaves_nothing_on_disk(tmp_path: Path) -> None:
             job = b.keep(file.video)  # and still it can be kept
             await until(lambda: job.is_ended)
             assert job.phase == "done", job.error
+
+    asyncio.run(run())
+
+
+def test_what_was_watched_makes_room_for_what_is_watched_now(tmp_path: Path) -> None:
+    async def run() -> None:
+        old, new = make_file(tmp_path / "old.mp4", SIZE), make_file(tmp_path / "new.mp4", SIZE)
+        small = StoreConfig(quota_bytes=SIZE + SIZE // 2)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a, store=small) as b:
+            for file in (old, new):
+                publish(a, file)
+                await _knows(b, file.video)
+            await read_all(b, old.video)
+            b.transfers.stop(old.video)
+            assert await read_all(b, new.video) == new.path.read_bytes()
+            assert b.store.get(old.video) is None
+            job = b.keep(new.video)
+            await until(lambda: job.is_ended)
+            with pytest.raises(StorageFull):
+                await read_all(b, old.video)  # what was asked for is not dropped
+
+    asyncio.run(run())
+
+
+def test_a_copy_that_does_not_fit_says_so_and_loses_nothing(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        small = StoreConfig(quota_bytes=SIZE // 2)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a, store=small) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            job = b.keep(file.video)
+            await until(lambda: job.is_ended)
+            assert job.phase == "failed" and job.error
+            stored = b.store.get(file.video)
+            assert stored is not None and stored.have_blocks > 0
+
+    asyncio.run(run())
+
+
+def test_a_stopped_node_goes_on_with_its_copies_and_fetches_nothing_twice(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        slow = LimitsConfig(up_bytes_per_s=2_000_000)
+        async with party(tmp_path / "a", limits=slow) as a:
+            publish(a, file)
+            async with party(tmp_path / "b", a) as b:
+                await _knows(b, file.video)
+                b.keep(file.video)
+                await until(lambda: b.transfers.open(file.video).have_blocks > 60)
+            before = a.traffic.up.total_bytes
+            async with party(tmp_path / "b", a) as b:
+                await until(lambda: b.transfers.open(file.video).is_whole)
+                await until(lambda: all(job.is_ended for job in b.activity.jobs()))
+                assert a.traffic.up.total_bytes < SIZE + 1_500_000, before
 
     asyncio.run(run())

@@ -27,10 +27,18 @@ MAX_AT_ONCE = 3
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """One line of copies.json: which video, and the folder it goes to (empty: the store)."""
+    """A copy on its way: which video, and the folder it goes to (empty: the store)."""
 
     video: str
     directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """copies.json: what is on its way, and all that the owner asked for (ids in hex)."""
+
+    wanted: list[_Wanted]
+    kept: list[str]
 
 
 def _cancel(task: "asyncio.Task[None]") -> None:
@@ -77,12 +85,15 @@ class Copies:
 
     def forget(self, video: VideoId) -> None:
         """Nobody wants it whole any more."""
+        self._transfers.kept.discard(video)
+        self._save()
         for wanted, task in list(self._wanted.items()):
             if wanted.video == video.hex() and task is not None:
                 task.cancel()
 
     def _start(self, wanted: _Wanted) -> Job:
         video = VideoId(bytes.fromhex(wanted.video))
+        self._transfers.kept.add(video)
         job = self._activity.start("get", self._title_of(video))
         job.video = wanted.video
         if self._group is None:
@@ -124,14 +135,17 @@ class Copies:
 
     def _load(self) -> list[_Wanted]:
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=list[_Wanted])
+            noted = msgspec.json.decode(self._file.read_bytes(), type=_Noted)
         except FileNotFoundError:
             return []
         except (OSError, msgspec.DecodeError) as error:
             log.warning("copies.unreadable", extra={"file": str(self._file), "reason": str(error)})
             return []
+        self._transfers.kept.update(VideoId(bytes.fromhex(video)) for video in noted.kept)
+        return noted.wanted
 
     def _save(self) -> None:
         part = self._file.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(list(self._wanted)))
+        kept = [video.hex() for video in self._transfers.kept]
+        part.write_bytes(msgspec.json.encode(_Noted(list(self._wanted), kept)))
         part.replace(self._file)

@@ -71,6 +71,11 @@ class StoredVideo(ABC):
         self._lock = Lock()  # whoever writes small files holds it: after retire nobody does
 
     @property
+    def is_fetched(self) -> bool:
+        """Whether it came from other nodes, and could come again."""
+        return self._manifest.kind == "fetched"
+
+    @property
     def problem(self) -> str:
         return self._manifest.problem
 

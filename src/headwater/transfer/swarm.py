@@ -42,13 +42,15 @@ class Swarm:
         rng: Random,
         on_pieces: Callable[[Blocks, list[int]], None],
         attach_info: Callable[[Torrent], None] | None,
+        make_room: Callable[[], bool],
     ) -> None:
-        """`attach_info` takes the info-dict in; None where only a player wants the video."""
+        """`attach_info` takes the info-dict in; None where only a player wants the video.
+        `make_room` is called when the disk is full; whether it is worth trying again."""
         self.stored = stored
         self.schedule = Schedule(stored.shape, stored.missing, rng)
         self.trouble: StorageFull | None = None
         """Why nothing more can be written; cleared when a reader or copy comes back."""
-        self._attach_info = attach_info
+        self._attach_info, self._make_room = attach_info, make_room
         self._client, self._clock, self._on_pieces = client, clock, on_pieces
         self._wake = asyncio.Event()
         self._arrival = asyncio.Event()
@@ -156,7 +158,7 @@ class Swarm:
         self.schedule.failed(ask.flight, self._clock(), lacks=isinstance(error, NotFound))
         if isinstance(error, RemoteProtocolError):
             self._drop(self.schedule.remove_source(ask.node))
-        if isinstance(error, StorageFull):
+        if isinstance(error, StorageFull) and not self._make_room():
             self.trouble = error
             self.announce_arrival()
 

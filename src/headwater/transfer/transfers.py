@@ -86,6 +86,8 @@ class Transfers:
         self._neighbours, self._client, self._clock = neighbours, client, clock
         self._config, self._announce = config, announce
         self._active: dict[Blocks, _Active] = {}
+        self.kept: set[VideoId] = set()
+        """What the owner asked for, here or on its way: never dropped to make room."""
         self._passing: dict[VideoId, PassingVideo] = {}
         self._sessions: dict[VideoId, dict[str, Reading]] = {}
         self._followers: dict[VideoId, set[NodeId]] = {}
@@ -163,19 +165,14 @@ class Transfers:
                 rng,
                 self._pieces_arrived,
                 attach,
+                self._make_room,
             )
             self._add_known_sources(swarm)
             task = self._group.create_task(self._run_swarm(swarm), name="transfers.swarm")
             seeking = self._group.create_task(self._seek_holders(swarm), name="transfers.seek")
             active = self._active[blocks] = _Active(swarm, task, seeking)
-            # Soon, not now: somebody waits for the first blocks.
-            asyncio.get_running_loop().call_later(ANNOUNCE_LATER_S, self._announce_partial, blocks)
         active.idle_since = None
         return active
-
-    def _announce_partial(self, blocks: Blocks) -> None:
-        if blocks in self._active and isinstance(blocks, StoredVideo) and not blocks.is_whole:
-            self._announce(blocks.video, "partial")
 
     async def _run_swarm(self, swarm: Swarm) -> None:
         try:
@@ -209,6 +206,24 @@ class Transfers:
             for neighbour in self._neighbours.connected().values():
                 neighbour.send(Unfollow(blocks.video))
 
+    def _make_room(self) -> bool:
+        """Drop what was only watched, longest ago of all; False where there is nothing."""
+        watched = [
+            stored
+            for video in self._store.videos()
+            if (stored := self._store.get(video)) is not None
+            and stored.is_fetched
+            and video not in self.kept
+            and not self._actives(video)
+        ]
+        if not watched:
+            return False
+        oldest = min(watched, key=lambda stored: stored.path.stat().st_mtime)
+        log.info("transfers.dropped_watched", extra={"video": oldest.video.hex()[:10]})
+        self._store.remove(oldest.video)
+        self.gone(oldest.video)
+        return True
+
     def _actives(self, video: VideoId) -> list[_Active]:
         return [active for blocks, active in self._active.items() if blocks.video == video]
 
@@ -224,6 +239,9 @@ class Transfers:
 
     async def _seek_holders(self, swarm: Swarm) -> None:
         """Dial holders that are no neighbours, for as long as the swarm runs."""
+        await asyncio.sleep(ANNOUNCE_LATER_S)  # somebody waits for the first blocks now
+        if isinstance(swarm.stored, StoredVideo) and not swarm.stored.is_whole:
+            self._announce(swarm.stored.video, "partial")
         while True:
             for node in self._unconnected_holders(swarm.stored.video)[:MAX_DIALLED_HOLDERS]:
                 record = self._catalogue.record(node)
