@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from parties import make_file, party, publish, read_all, until
 
 from headwater.errors import StorageFull
 from headwater.link.port import Stream
@@ -14,8 +15,6 @@ from headwater.transfer.port import Neighbour
 from headwater.wire import frames
 from headwater.wire.items import Holding, sign_item
 from headwater.wire.messages import BlocksReply, GetBlocks, GetInfo, InfoReply, Request
-
-from parties import make_file, party, publish, read_all, until
 
 SIZE = 5 * 1024 * 1024 + 12345
 
@@ -91,11 +90,11 @@ def test_a_reader_waits_for_the_only_holder_and_goes_on_by_itself(tmp_path: Path
     async def run() -> None:
         file = make_file(tmp_path / "film.mp4", SIZE)
         slow = LimitsConfig(up_bytes_per_s=1_500_000)
-        async with party(tmp_path / "b") as b:
+        async with asyncio.TaskGroup() as group, party(tmp_path / "b") as b:
             async with party(tmp_path / "a", b, limits=slow) as a:
                 publish(a, file)
                 await _knows(b, file.video)
-                reading = asyncio.ensure_future(read_all(b, file.video))
+                reading = group.create_task(read_all(b, file.video))
                 stored = b.transfers.open(file.video)
                 await until(lambda: stored.have_blocks > 20)
             await until(lambda: b.transfers.sources(file.video).waiting_for)
@@ -112,7 +111,11 @@ def test_with_two_holders_nobody_notices_that_one_dies(tmp_path: Path) -> None:
     async def run() -> None:
         file = make_file(tmp_path / "film.mp4", SIZE)
         slow = LimitsConfig(up_bytes_per_s=2_000_000)
-        async with party(tmp_path / "c") as c, party(tmp_path / "b", c, limits=slow) as b:
+        async with (
+            asyncio.TaskGroup() as group,
+            party(tmp_path / "c") as c,
+            party(tmp_path / "b", c, limits=slow) as b,
+        ):
             async with party(tmp_path / "a", b, c, limits=slow) as a:
                 publish(a, file)
                 b.store.adopt(file.torrent, file.leaves, file.path, owned=False)
@@ -120,7 +123,7 @@ def test_with_two_holders_nobody_notices_that_one_dies(tmp_path: Path) -> None:
                 b.gossip.publish([item])
                 await _knows(c, file.video)
                 await until(lambda: len(c.catalogue.holders(file.video).whole) == 2)
-                reading = asyncio.ensure_future(read_all(c, file.video))
+                reading = group.create_task(read_all(c, file.video))
                 stored = c.transfers.open(file.video)
                 await until(lambda: stored.have_blocks > 40)
             assert await asyncio.wait_for(reading, 15) == file.path.read_bytes()
@@ -170,7 +173,11 @@ def test_false_blocks_never_reach_a_reader_and_cost_the_liar_its_link(tmp_path: 
 def test_a_file_changed_behind_the_nodes_back_is_never_shown(tmp_path: Path) -> None:
     async def run() -> None:
         file = make_file(tmp_path / "film.mp4", SIZE)
-        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+        async with (
+            asyncio.TaskGroup() as group,
+            party(tmp_path / "a") as a,
+            party(tmp_path / "b", a) as b,
+        ):
             publish(a, file)
             await _knows(b, file.video)
             truth = file.path.read_bytes()
@@ -183,7 +190,7 @@ def test_a_file_changed_behind_the_nodes_back_is_never_shown(tmp_path: Path) -> 
                 async for chunk in b.transfers.reader(file.video).read(0, SIZE):
                     got.extend(chunk)
 
-            reading = asyncio.ensure_future(read())
+            reading = group.create_task(read())
             await until(lambda: b.client.counters.refusals > 0 or len(got) == SIZE)
             reading.cancel()
             assert truth.startswith(bytes(got))

@@ -1,4 +1,4 @@
-"""What the node is busy with, for people: each job with what it has done, at what rate, and how it ended."""
+"""What the node is busy with, for people: what each job has done, how fast, how it ended."""
 
 import itertools
 from collections.abc import Callable
@@ -13,13 +13,23 @@ __all__ = ["Activity", "Job"]
 MAX_ENDED_JOBS = 200
 
 Kind = Literal["share", "upload", "get"]
-Phase = Literal["waiting", "receiving", "probing", "preparing", "hashing", "fetching", "done", "failed", "cancelled"]
+Phase = Literal[
+    "waiting",
+    "receiving",
+    "probing",
+    "preparing",
+    "hashing",
+    "fetching",
+    "done",
+    "failed",
+    "cancelled",
+]
 _ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One thing under way. Units: `done` and `total` in bytes, except while preparing: milliseconds of video."""
+    """One thing under way. Units: `done` and `total` in bytes; while preparing, milliseconds."""
 
     id: str
     kind: Kind
@@ -76,14 +86,15 @@ class Activity:
         self._events.publish(Event("job", job.id))
 
     def end(self, job: Job, phase: Literal["done", "failed", "cancelled"], error: str = "") -> None:
-        job.phase, job.error, job.ended_s, job.rate, job.cancel = phase, error, self._now(), 0.0, None
+        job.phase, job.error, job.ended_s = phase, error, self._now()
+        job.rate, job.cancel = 0.0, None
         self._events.publish(Event("jobs", job.id, error))
 
     def jobs(self) -> list[Job]:
         return list(self._jobs.values())
 
     def cancel(self, job_id: str) -> None:
-        """Ask a job to stop; it ends as `cancelled` soon after. Raises: NotFound when it is not running."""
+        """Ask a job to stop; it ends as `cancelled` soon after. Raises: NotFound if none runs."""
         job = self._jobs.get(job_id)
         if job is None or job.is_ended or job.cancel is None:
             raise NotFound(f"job {job_id} is not running, there is nothing to cancel")

@@ -1,4 +1,6 @@
-"""Every setting with its default, its unit and the reason for it; `cli/settings.py` merges file < environment < flags."""
+"""Every setting with its default, its unit and the reason for it.
+
+`cli/settings.py` merges file < environment < flags into these."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +18,10 @@ class LinkConfig:
     silence_s: float = 1.2
     """A neighbour that says nothing for this long is dead (pings go every quarter of it)."""
     relay: str = "off"
-    """`off`, `public` (the iroh project's relays) or a relay's URL, for nodes that cannot reach each other directly."""
+    """For nodes that cannot reach each other directly: `off`, `public` (the iroh project's relays)
+    or the URL of a relay."""
     mesh_secret: str = ""
-    """Not empty: a closed mesh. Links without the same secret are refused before anything else is said."""
+    """Not empty: a closed mesh. Links without this secret are refused before anything is said."""
     delay_ms: float = 0.0
     """One-way delay added to what this node sends: for measuring, not for use."""
 
@@ -73,7 +76,8 @@ class Config:
     folders: tuple[Path, ...] = ()
     """Folders shared and watched while the node runs."""
     prepare: Literal["auto", "never"] = "auto"
-    """`auto`: a file that browsers cannot play gets a copy that they can; `never`: files are shared as they are."""
+    """`auto`: a file that browsers cannot play gets a copy that they can play; `never`: files are
+    shared as they are."""
     link: LinkConfig = field(default_factory=LinkConfig)
     discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)

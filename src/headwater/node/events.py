@@ -15,7 +15,7 @@ Topic = Literal["videos", "video", "peers", "jobs", "job", "sources", "problem",
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`topic` says what changed, `subject` which one (hex id, job id), `text` what a person should read, if anything.
+    """`topic` says what changed, `subject` which one (hex id, job id), `text` what to tell people.
 
     `resync` means that events were lost because the listener was slow: it reads everything anew."""
 
@@ -25,7 +25,7 @@ class Event:
 
 
 class Events:
-    """Fan-out of events. Shape: each listener holds at most MAX_QUEUED; then one `resync` replaces them all."""
+    """Fan-out of events. Shape: a listener holds at most MAX_QUEUED; then one `resync` instead."""
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[Event]] = set()

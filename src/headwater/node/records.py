@@ -47,7 +47,7 @@ class Records:
             since_s += ADDRESS_CHECK_S
 
     def announce(self, video: VideoId, state: str) -> None:
-        """Tell the mesh that this node has a copy (`whole`), a part (`partial`) or none (`gone`)."""
+        """Tell the mesh that this node has all of it (`whole`), `partial`, or `gone`: none."""
         probe = sign_item(self._key, Holding(1, video, "gone"))
         known = self._catalogue.item(probe.key)
         if known is not None and isinstance(known.body, Holding) and known.body.state == state:
