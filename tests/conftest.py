@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 
-import browser
 import psutil
 import pytest
+
+from tools import browser
 
 GONE_S = 5
 """How long a process that was told to end may take to be gone."""

@@ -1,6 +1,7 @@
 """What `up` does while the node runs: five lines for the person, then whom it finds."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from headwater.wire.ids import NodeId
 __all__ = ["run_node"]
 
 FORCED = 130
+PR_SET_PDEATHSIG = 1
+"""Source: prctl(2)."""
 NOTHING_SHARED = "nothing yet: drop files on the page, or `headwater share FOLDER`"
 
 
@@ -36,11 +39,18 @@ async def _run(session: Session, config: Config, parent: int | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     if parent is not None:
+        _wake_when_orphaned()
         loop.add_reader(parent, stop.parent_spoke, parent)
     async with asyncio.TaskGroup() as group:
         teller = group.create_task(_tell(session, node), name="up.tell")
         await node.run()
         teller.cancel()
+
+
+def _wake_when_orphaned() -> None:
+    """A stopped node (SIGSTOP) goes on when its parent dies, and so sees that it shall end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
 @dataclass(slots=True)

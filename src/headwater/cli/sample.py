@@ -30,7 +30,7 @@ def sample() -> str:
     return "\n".join([HEAD, *_section(Config, "")])
 
 
-def _section(section: type, prefix: str) -> Iterator[str]:
+def _section(section: Any, prefix: str) -> Iterator[str]:
     kinds, told = typing.get_type_hints(section), _docstrings(section)
     inner = []
     for field in dataclasses.fields(section):

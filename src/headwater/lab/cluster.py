@@ -2,7 +2,7 @@
 
 Each has its own state folder, its own address (127.0.0.1, .2, .3, ... on Linux) and its
 own process group. None outlives the program that made it, not even one that was killed: a node
-ends when its standard input closes, and a stopped one is hung up when its group is orphaned.
+ends when its standard input closes, and one that was stopped is woken then.
 """
 
 import asyncio
@@ -125,7 +125,11 @@ class Cluster:
     ) -> LabNode:
         """A node that is ready. `flags` go to `headwater up` and win over those set here.
 
+        A node of that name that still runs is stopped first.
+
         Raises: Unavailable with the end of its log when it ends first or takes READY_S."""
+        if (before := self.nodes.get(name)) is not None:
+            await before.stop()
         names = [*self.nodes, name]
         host = f"127.0.0.{names.index(name) + 1}" if sys.platform == "linux" else "127.0.0.1"
         state = self.root / name

@@ -1,0 +1,1 @@
+"""What `make` needs besides make: shell scripts, and the browser for tests and benchmarks."""
