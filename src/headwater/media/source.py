@@ -4,8 +4,6 @@ Four walls, one behind the other: the first bytes must be those of a recording; 
 not a name; only these demuxers may look at it, so a playlist or a pattern of pictures is refused before it
 is read; and whatever a demuxer wants to open beside it is refused."""
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +12,15 @@ from typing import Any, BinaryIO, NoReturn
 import av
 from av.container import InputContainer
 
-from headwater.errors import MediaError, NotFound
+from headwater.errors import MediaError
+from headwater.media.regular import open_regular
 from headwater.media.signature import HEAD_BYTES, may_be_media
 
-__all__ = ["FORMATS", "open_container", "open_file", "open_media"]
+__all__ = ["FORMATS", "open_container", "open_media"]
 
-FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,ogg,flv,asf,wav,mp3,flac,aac"
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,ogg,flv,asf,wav,mp3,flac,aac"
+)
 _OPTIONS = {
     "format_whitelist": FORMATS,
     "protocol_whitelist": "none",
@@ -29,23 +30,10 @@ _OPTIONS = {
 _BUFFER_BYTES = 256 * 1024
 
 
-def open_file(path: Path) -> BinaryIO:
-    """The regular file at `path`, for reading. Raises: NotFound; MediaError when it is a pipe, a device..."""
-    try:
-        # Without O_NONBLOCK a named pipe would keep us waiting for its writer.
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    except OSError as error:
-        raise NotFound(f"{path.name} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise MediaError(f"{path.name} is not a regular file")
-    return file
-
-
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
     """The recording at `path`. Raises: NotFound; MediaError when it is none, or must not be opened."""
-    with open_file(path) as file, open_container(file, path.name) as container:
+    with open_regular(path) as file, open_container(file, path.name) as container:
         yield container
 
 

@@ -18,7 +18,9 @@ S = TypeVar("S", bound=Stream)
 
 def main_video(container: InputContainer) -> VideoStream | None:
     """The default video track, else the first; a cover picture is none."""
-    return _main([s for s in container.streams.video if not s.disposition & Disposition.attached_pic])
+    return _main(
+        [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    )
 
 
 def main_audio(container: InputContainer) -> AudioStream | None:

@@ -1,9 +1,12 @@
 """Runs a function in a fresh process: media libraries crash, hang and take memory, and the node must not."""
 
 import asyncio
+import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -57,9 +60,13 @@ async def in_process(
     try:
         _send_call(process, function, args)
         return await _outcome(process, function, _subject(args), progress, max_silence_s)
-    finally:
+    except BaseException:
         if process.returncode is None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                # Not process.kill(): that looks for the end itself, and asyncio's watcher misses it.
+                os.kill(process.pid, signal.SIGKILL)
+        raise
+    finally:
         await asyncio.shield(process.wait())
 
 
@@ -84,7 +91,9 @@ async def _outcome(
                 body = await process.stdout.readexactly(length)
         except asyncio.IncompleteReadError as error:
             how = await process.wait()
-            raise MediaError(f"reading {subject} crashed the media library (exit {how}): it is damaged") from error
+            raise MediaError(
+                f"reading {subject} crashed the media library (exit {how}): it is damaged"
+            ) from error
         except TimeoutError as error:
             raise MediaError(
                 f"reading {subject} got nowhere for {max_silence_s:.0f} s: it is damaged, or its disk hangs"
@@ -93,7 +102,8 @@ async def _outcome(
             if progress is not None:
                 progress(*unpack(body, Progress))
         elif kind == FAILURE:
-            raise _failure(*unpack(body, Failure), subject)
+            name, message = unpack(body, Failure)
+            raise _failure(name, message, subject)
         else:
             result: R = unpack(body, result_type(function))
             return result

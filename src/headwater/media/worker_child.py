@@ -99,7 +99,7 @@ def _run(call: bytes, out: BinaryIO) -> None:
         result = function(report, *arguments)
     except NodeError as error:
         _send(out, FAILURE, (type(error).__name__, str(error)))
-    except Exception as error:  # noqa: BLE001  # the process boundary: told to the parent by name
+    except Exception as error:  # the process boundary: told to the parent by name
         _send(out, FAILURE, (type(error).__name__, str(error)))
     else:
         _send(out, RESULT, result)

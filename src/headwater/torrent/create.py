@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha1
 from pathlib import Path
+from typing import Any
 
 import libtorrent as lt
 
@@ -57,7 +58,9 @@ def _identity(file: int) -> tuple[int, int]:
 
 
 def _changed(name: str) -> Unavailable:
-    return Unavailable(f"{name} changed while it was being read: it is shared once it stays as it is")
+    return Unavailable(
+        f"{name} changed while it was being read: it is shared once it stays as it is"
+    )
 
 
 def _hash(report: Report, file: int, shape: VideoShape, name: str) -> tuple[bytes, bytes, bytes]:
@@ -89,7 +92,7 @@ def _batches(pieces: int) -> Iterator[range]:
 
 def _torrent(shape: VideoShape, file_name: str, sha1s: bytes, layer: bytes) -> Torrent:
     name, root = file_name.encode(), LayerTree(shape, layer).root
-    info = {
+    info: Any = {
         b"file tree": {name: {b"": {b"length": shape.size_bytes, b"pieces root": root}}},
         b"length": shape.size_bytes,
         b"meta version": 2,
@@ -105,7 +108,9 @@ def _torrent(shape: VideoShape, file_name: str, sha1s: bytes, layer: bytes) -> T
 def _check_with_libtorrent(torrent: Torrent) -> None:
     """That every BitTorrent client will call this file by the ids that we do."""
     layers = {torrent.pieces_root: torrent.layer} if torrent.shape.pieces > 1 else {}
-    whole = {b"info": lt.bdecode(torrent.info), b"piece layers": layers}
+    whole: Any = {b"info": lt.bdecode(torrent.info), b"piece layers": layers}
     hashes = lt.torrent_info(whole).info_hashes()
     if (hashes.v1.to_bytes(), hashes.v2.to_bytes()) != (torrent.infohash_v1, torrent.video):
-        raise LocalUsageError(f"libtorrent reads the torrent of {torrent.file_name!r} differently: a bug")
+        raise LocalUsageError(
+            f"libtorrent reads the torrent of {torrent.file_name!r} differently: a bug"
+        )

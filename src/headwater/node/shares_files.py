@@ -1,0 +1,214 @@
+"""Which files this node shares and what the mesh was told about each; kept in the index."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from headwater.node.events import Event, Events
+from headwater.node.shares_entry import Channel, title_of
+from headwater.node.shares_index import Folder, Record, SharesIndex
+from headwater.node.shares_scan import shown
+from headwater.store.manifest import Stamp
+from headwater.store.store import Store
+from headwater.wire.ids import VideoId
+from headwater.wire.items import Item, VideoEntry
+
+__all__ = ["SharedFiles"]
+
+_Identity = tuple[int, int, int]
+
+
+def _identity(stamp: Stamp) -> _Identity:
+    return stamp.size_bytes, stamp.modified_ns, stamp.inode
+
+
+class SharedFiles:
+    """Records by path, mirrored in memory. Each change is in the index before the mesh hears of it."""
+
+    def __init__(
+        self,
+        index: SharesIndex,
+        channel: Channel,
+        store: Store,
+        publish: Callable[[Sequence[Item]], None],
+        events: Events,
+    ) -> None:
+        self._index, self._channel, self._store = index, channel, store
+        self._publish, self._events = publish, events
+        self._records = index.files()
+        self.folders = index.folders()
+        self.problems: dict[Path, str] = {}
+        """What cannot be shared at all: no record, told anew by each scan."""
+        self._paths: defaultdict[bytes, set[Path]] = defaultdict(set)
+        self._by_identity: dict[_Identity, Path] = {}
+        self.dropped: asyncio.Queue[VideoId] = asyncio.Queue()
+        """Videos that the store need not keep any more; see drop_from_store()."""
+        for path, record in self._records.items():
+            self._note(path, record)
+
+    def get(self, path: Path) -> Record | None:
+        return self._records.get(path)
+
+    def items(self) -> list[tuple[Path, Record]]:
+        return list(self._records.items())
+
+    def below(self, folder: Path) -> list[tuple[Path, Record]]:
+        return [(path, r) for path, r in self._records.items() if path.is_relative_to(folder)]
+
+    def folder_of(self, path: Path) -> Path | None:
+        """The innermost watched folder around it."""
+        return next((parent for parent in path.parents if parent in self.folders), None)
+
+    def is_known(self, path: Path, stamp: Stamp) -> bool:
+        """Whether nothing is to be done about the file as it is now."""
+        record = self._records.get(path)
+        if record is None or (record.stamp is None and not record.is_excluded):
+            return False
+        if record.is_excluded or record.stamp is None:
+            return True
+        if record.entry is None and record.stamp != stamp:
+            return False  # whatever was done to it, even to its rights, may have mended it
+        return record.stamp.is_same_content(stamp)
+
+    def match(self, stamp: Stamp) -> Path | None:
+        """A published path that held this very file when it was last seen: it was renamed, perhaps."""
+        return self._by_identity.get(_identity(stamp))
+
+    # Folders and wishes.
+
+    def add_folder(self, path: Path, folder: Folder) -> None:
+        self.folders[path] = folder
+        self._index.put_folder(path, folder)
+
+    def drop_folder(self, path: Path) -> None:
+        self.folders.pop(path, None)
+        self._index.drop_folder(path)
+
+    def change(self, path: Path, record: Record) -> None:
+        before = self._records.get(path)
+        if before is not None:
+            self._unnote(path, before)
+        self._records[path] = record
+        self._note(path, record)
+        self._index.put(path, record)
+        if record.problem and (before is None or before.problem != record.problem):
+            text = f"{path.name}: {record.problem}"
+            self._events.publish(Event("problem", str(shown(path)), text))
+
+    # What became of a file.
+
+    def published(self, path: Path, stamp: Stamp, entry: VideoEntry, note: str) -> None:
+        """It is in the store: remember that, then tell the mesh; what it was before is taken back."""
+        before = self._records.get(path) or Record()
+        self.change(
+            path,
+            replace(
+                before, stamp=stamp, entry=entry, is_published=True, is_excluded=False, problem=note
+            ),
+        )
+        if before.entry is not None and before.entry.video != entry.video:
+            self._take_back(VideoId(before.entry.video))
+        self._publish([self._channel.tell(entry)])
+
+    def failed(self, path: Path, stamp: Stamp | None, problem: str) -> None:
+        """It is not shared as it is now; a stamp: not to be tried again before it changes."""
+        before = self._records.get(path) or Record()
+        self.change(
+            path,
+            replace(before, stamp=stamp, entry=None, is_published=False, problem=problem),
+        )
+        if before.entry is not None:
+            self._take_back(VideoId(before.entry.video))
+
+    def moved(self, old: Path, new: Path, stamp: Stamp) -> None:
+        """The same bytes under another name: the entry gets the name, the video stays what it is."""
+        record = self._records[old]
+        assert record.entry is not None
+        title = record.title or title_of(new)
+        entry = replace(record.entry, title=title)
+        if not record.is_prepared:
+            entry = replace(entry, file_name=new.name)
+        self._forget(old)
+        self.change(new, replace(record, stamp=stamp, entry=entry))
+        self._publish([self._channel.tell(entry)])
+
+    def gone(self, path: Path, problem: str = "") -> VideoId | None:
+        """It is shared no more; with a problem, its record stays to tell why. What was taken back."""
+        record = self._records.get(path)
+        if record is None:
+            return None
+        if problem:
+            self.failed(path, None, problem)
+        else:
+            self._forget(path)
+            if record.entry is not None:
+                self._take_back(VideoId(record.entry.video))
+        return VideoId(record.entry.video) if record.entry else None
+
+    def away(self, folder: Path, problem: str) -> None:
+        """A whole folder cannot be reached (a drive was pulled out): nothing is forgotten."""
+        for path, record in self.below(folder):
+            if record.is_published and record.entry is not None:
+                self.change(path, replace(record, is_published=False, problem=problem))
+                self._publish([self._channel.retract(VideoId(record.entry.video))])
+
+    def back(self, path: Path) -> None:
+        """It was away, and is as it was."""
+        record = self._records.get(path)
+        if record is not None and record.entry is not None and not record.is_published:
+            self.change(path, replace(record, is_published=True, problem=""))
+            self._publish([self._channel.tell(record.entry)])
+
+    def paths_of(self, video: bytes) -> Iterable[Path]:
+        return tuple(self._paths.get(video, ()))
+
+    def tell_again(self) -> None:
+        """At start: what the catalogue lost or never heard is told; what the store lost is made anew."""
+        untold: list[Item] = []
+        for path, record in self.items():
+            if record.entry is None or not record.is_published:
+                continue
+            if self._store.get(VideoId(record.entry.video)) is None:
+                self.change(path, replace(record, stamp=None))
+            elif not self._channel.is_told(record.entry):
+                untold.append(self._channel.tell(record.entry))
+        if untold:
+            self._publish(untold)
+
+    def drop_from_store(self, video: VideoId) -> None:
+        """Blocks. Unless it is shared again meanwhile."""
+        if not self._paths.get(video):
+            self._store.remove(video)
+
+    def _take_back(self, video: VideoId) -> None:
+        others = self._paths.get(video)
+        if not others:
+            self._publish([self._channel.retract(video)])
+            self.dropped.put_nowait(video)
+            return
+        other = next(iter(others))  # it may be that the store reads the bytes where they are no more
+        record = self._records[other]
+        self.change(other, replace(record, stamp=None))
+
+    def _forget(self, path: Path) -> None:
+        record = self._records.pop(path)
+        self._unnote(path, record)
+        self._index.drop(path)
+
+    def _note(self, path: Path, record: Record) -> None:
+        if record.entry is not None:
+            self._paths[record.entry.video].add(path)
+            if record.stamp is not None:
+                self._by_identity[_identity(record.stamp)] = path
+
+    def _unnote(self, path: Path, record: Record) -> None:
+        if record.entry is not None:
+            paths = self._paths[record.entry.video]
+            paths.discard(path)
+            if not paths:
+                del self._paths[record.entry.video]
+            if record.stamp is not None and self._by_identity.get(_identity(record.stamp)) == path:
+                del self._by_identity[_identity(record.stamp)]

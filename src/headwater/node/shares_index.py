@@ -1,0 +1,88 @@
+"""What this node shares, remembered across restarts so that no known file is ever hashed again."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from headwater.store.manifest import Stamp
+from headwater.wire.items import VideoEntry
+
+__all__ = ["Record", "SharesIndex"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS folders (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+
+
+class Record(Struct, frozen=True, omit_defaults=True):
+    """One file: what it was when it was last looked at, and what became of that."""
+
+    stamp: Stamp | None = None
+    """None: never read, or to be read again."""
+    entry: VideoEntry | None = None
+    """As it was last published."""
+    is_published: bool = False
+    is_prepared: bool = False
+    """The entry is about a copy made from the file, which the store owns."""
+    is_asked: bool = False
+    """Shared by itself, not only as part of a folder."""
+    is_excluded: bool = False
+    """Taken back by the person: a folder around it does not bring it up again."""
+    problem: str = ""
+    title: str = ""
+    """As the person gave it, or empty."""
+    prepare: bool | None = None
+    """As the person gave it; None: as the node's setting has it."""
+
+
+class Folder(Struct, frozen=True, omit_defaults=True):
+    prepare: bool | None = None
+
+
+_encoder = msgspec.msgpack.Encoder()
+_record = msgspec.msgpack.Decoder(Record)
+_folder = msgspec.msgpack.Decoder(Folder)
+
+
+class SharesIndex:
+    """A small SQLite file. Paths are kept as the file system spells them. Raises: sqlite3.Error."""
+
+    def __init__(self, database: Path) -> None:
+        self._database = sqlite3.connect(database, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        self._database.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def files(self) -> dict[Path, Record]:
+        rows = self._database.execute("SELECT path, record FROM files")
+        return {Path(os.fsdecode(path)): _record.decode(raw) for path, raw in rows}
+
+    def folders(self) -> dict[Path, Folder]:
+        rows = self._database.execute("SELECT path, record FROM folders")
+        return {Path(os.fsdecode(path)): _folder.decode(raw) for path, raw in rows}
+
+    def put(self, path: Path, record: Record) -> None:
+        self._put("files", path, record)
+
+    def put_folder(self, path: Path, folder: Folder) -> None:
+        self._put("folders", path, folder)
+
+    def drop(self, path: Path) -> None:
+        self._database.execute("DELETE FROM files WHERE path = ?", (os.fsencode(path),))
+
+    def drop_folder(self, path: Path) -> None:
+        self._database.execute("DELETE FROM folders WHERE path = ?", (os.fsencode(path),))
+
+    def _put(self, table: str, path: Path, record: Struct) -> None:
+        self._database.execute(
+            f"INSERT OR REPLACE INTO {table} VALUES (?, ?)",
+            (os.fsencode(path), _encoder.encode(record)),
+        )

@@ -1,0 +1,213 @@
+"""Finds out which shared files appeared, changed, settled, moved or went, and asks for what follows."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+from headwater.node.shares_files import SharedFiles
+from headwater.node.shares_scan import Scan, is_below_hidden, look, scan, shown
+from headwater.node.shares_settle import Settling, open_for_writing
+from headwater.node.shares_watch import watch
+from headwater.store.manifest import Stamp
+
+__all__ = ["Follow", "Lookout"]
+
+ROUND_S = 0.25
+"""How often files that are not settled yet are looked at."""
+GONE_S = 1.0
+"""A file that is not there for this long is gone; one that was renamed turns up before."""
+RESCAN_S = 10.0
+RESCAN_SHARE = 200
+"""Looking at everything anew takes at most one part in this of the time."""
+MAX_ROUND = 256
+
+log = logging.getLogger(__name__)
+
+
+class Follow(Protocol):
+    """What is to be done; `node/shares_work.py` and `node/shares.py` do it."""
+
+    def has_room(self) -> bool:
+        """Whether MAX_ROUND more files may be settled now."""
+
+    def settled(self, path: Path, stamp: Stamp) -> None:
+        """Publish it."""
+
+    async def moved(self, old: Path, new: Path, stamp: Stamp) -> None:
+        """It has another name now."""
+
+    def gone(self, path: Path) -> None:
+        """It is not there any more."""
+
+    def scanned(self, folder: Path, new: dict[Path, Stamp]) -> None:
+        """A folder was looked through; these files in it are not known yet."""
+
+
+class Lookout:
+    """Events tell quickly, a look at everything now and then tells surely."""
+
+    def __init__(self, files: SharedFiles, state: Path, follow: Follow) -> None:
+        self._files, self._state, self._follow = files, state, follow
+        self._settling = Settling()
+        self._missing: dict[Path, float] = {}
+        self._awake = asyncio.Event()
+        self._rescan = asyncio.Event()
+        self._watch_again = asyncio.Event()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(), name="shares.watch")
+            group.create_task(self._look_at_all(), name="shares.rescan")
+            group.create_task(self._wait_until_settled(), name="shares.settle")
+
+    def places_changed(self) -> None:
+        """Folders or single files were added or taken away: look at all, watch what is shared now."""
+        self._rescan.set()
+        self._watch_again.set()
+
+    def forget(self, path: Path) -> None:
+        self._settling.forget(path)
+        self._missing.pop(path, None)
+
+    # What the system tells.
+
+    async def _watch(self) -> None:
+        while True:
+            self._watch_again.clear()
+            asked = {path.parent for path, record in self._files.items() if record.is_asked}
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._hear(list(self._files.folders), is_deep=True))
+                group.create_task(self._hear(asked - set(self._files.folders), is_deep=False))
+                await self._watch_again.wait()
+
+    async def _hear(self, folders: Iterable[Path], *, is_deep: bool) -> None:
+        async for touched in watch(list(folders), self._watch_again, is_deep=is_deep):
+            if len(touched) > MAX_ROUND or any("\ufffd" in str(path) for path in touched):
+                self._rescan.set()  # a whole tree, or a name that is not told as it is
+            else:
+                await self._look_at(touched)
+
+    # Looking.
+
+    async def _look_at_all(self) -> None:
+        while True:
+            self._rescan.clear()
+            began_s = time.monotonic()
+            for folder in list(self._files.folders):
+                found = await asyncio.to_thread(scan, folder, self._state)
+                self._compare(folder, found)
+            await self._look_at([p for p, record in self._files.items() if record.is_asked])
+            took_s = time.monotonic() - began_s
+            await asyncio.sleep(min(5 * took_s, 5.0))  # many changes, one look
+            try:
+                async with asyncio.timeout(max(RESCAN_S, RESCAN_SHARE * took_s)):
+                    await self._rescan.wait()
+            except TimeoutError:
+                continue
+
+    def _compare(self, folder: Path, found: Scan) -> None:
+        if folder not in self._files.folders:
+            return
+        for path in [p for p in self._files.problems if p.is_relative_to(folder)]:
+            del self._files.problems[path]
+        self._files.problems.update(found.problems)
+        if not found.is_complete:
+            self._files.away(folder, f"{folder.name} cannot be reached now")
+            return
+        new = {p: stamp for p, stamp in found.files.items() if not self._files.is_known(p, stamp)}
+        self._follow.scanned(folder, new)
+        for path, stamp in new.items():
+            self._see(path, stamp)
+        for path, record in self._files.below(folder):
+            if path in found.files and path not in new:
+                self._files.back(path)
+            if path not in found.files and not record.is_asked:
+                self._miss(path)
+
+    async def _look_at(self, paths: Iterable[Path]) -> None:
+        looks = await asyncio.to_thread(self._looks, list(paths))
+        for path, seen in looks.items():
+            self._files.problems.pop(shown(path), None)
+            if isinstance(seen, Stamp):
+                self._see(path, seen)
+            elif seen is not None:
+                self._files.problems[shown(path)] = seen
+                self._miss(path)
+            else:
+                self._miss(path)
+
+    def _looks(self, paths: list[Path]) -> dict[Path, Stamp | str | None]:
+        """What each of these is now, those left out that are nobody's business."""
+        looks: dict[Path, Stamp | str | None] = {}
+        for path in paths:
+            record, folder = self._files.get(path), self._files.folder_of(path)
+            if record is not None and record.is_asked:
+                looks[path] = look(path, None)
+            elif folder is None or path.is_relative_to(self._state):
+                continue
+            elif path.is_dir() or record is None and is_below_hidden(path, folder):
+                self._rescan.set()
+            else:
+                looks[path] = look(path, folder)
+        return looks
+
+    def _see(self, path: Path, stamp: Stamp) -> None:
+        self._missing.pop(path, None)
+        if not self._files.is_known(path, stamp):
+            self._settling.see(path, stamp, time.monotonic(), time.time_ns())
+            self._awake.set()
+
+    def _miss(self, path: Path) -> None:
+        self._settling.forget(path)
+        if self._files.get(path) is not None:
+            self._missing.setdefault(path, time.monotonic())
+            self._awake.set()
+
+    # Waiting.
+
+    async def _wait_until_settled(self) -> None:
+        while True:
+            if not self._settling and not self._missing:
+                self._awake.clear()
+                await self._awake.wait()
+            await self._follow_moves()
+            if not self._follow.has_room():
+                await asyncio.sleep(ROUND_S)
+                continue
+            due = self._settling.due(time.monotonic())[:MAX_ROUND]
+            looks = await asyncio.to_thread(self._looks, due)
+            stamps = [seen for seen in looks.values() if isinstance(seen, Stamp)]
+            written = await asyncio.to_thread(open_for_writing, stamps)
+            for path in due:
+                self._settle(path, looks.get(path), written)
+            self._let_go()
+            await asyncio.sleep(ROUND_S)
+
+    async def _follow_moves(self) -> None:
+        for path, stamp in self._settling.items():
+            old = self._files.match(stamp)
+            if old is not None and old in self._missing and self._files.get(path) is None:
+                self.forget(path)
+                self.forget(old)
+                await self._follow.moved(old, path, stamp)
+
+    def _settle(self, path: Path, seen: Stamp | str | None, written: set[int]) -> None:
+        if not isinstance(seen, Stamp):
+            self._miss(path)
+            self._settling.forget(path)
+        elif seen.inode in written:
+            self._settling.put_off(path, seen, time.monotonic())
+        elif self._settling.is_still(path, seen, time.monotonic()):
+            self._settling.forget(path)
+            if not self._files.is_known(path, seen):
+                self._follow.settled(path, seen)
+
+    def _let_go(self) -> None:
+        now = time.monotonic()
+        for path in [p for p, since in self._missing.items() if now - since >= GONE_S]:
+            del self._missing[path]
+            if not path.is_file():
+                self._follow.gone(path)
