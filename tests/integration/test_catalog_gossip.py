@@ -4,14 +4,15 @@ import asyncio
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from catalog_samples import NOW_MS, Author, TestNode, joined, video_id
 
+from headwater.catalog import checking, session
 from headwater.catalog import gossip as shell
 from headwater.catalog import sync as core
 from headwater.catalog.bounds import Bounds
-from headwater.catalog.gossip import Gossip
 from headwater.catalog.ledger import Admission
 from headwater.errors import LocalUsageError, RemoteProtocolError
 from headwater.wire.items import Item, Signed, open_item
@@ -135,7 +136,7 @@ def test_what_is_known_already_is_not_checked_again(
         return real(signed)
 
     real = open_item
-    monkeypatch.setattr(shell, "open_item", counting)
+    monkeypatch.setattr(checking, "open_item", counting)
 
     async def scenario() -> None:
         a, b = _nodes(tmp_path, 2)
@@ -156,8 +157,8 @@ def test_what_is_known_already_is_not_checked_again(
 
 
 def test_a_flood_ends_with_the_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "TAKE_BURST", 100.0)
-    monkeypatch.setattr(shell, "TAKE_PER_S", 1.0)
+    monkeypatch.setattr(session, "TAKE_BURST", 100.0)
+    monkeypatch.setattr(session, "TAKE_PER_S", 1.0)
 
     async def scenario() -> None:
         a, b, c = _nodes(tmp_path, 3)
@@ -178,8 +179,8 @@ def test_a_flood_ends_with_the_link(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_entries_past_the_bounds_end_with_the_link_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shell, "REFUSE_BURST", 40.0)
-    monkeypatch.setattr(shell, "REFUSE_PER_S", 0.0)
+    monkeypatch.setattr(session, "REFUSE_BURST", 40.0)
+    monkeypatch.setattr(session, "REFUSE_PER_S", 0.0)
 
     async def scenario() -> None:
         a, b = _nodes(tmp_path, 2, Bounds(items_per_author=50))
@@ -198,7 +199,7 @@ def test_entries_past_the_bounds_end_with_the_link_too(
 def test_what_waits_to_be_checked_is_bounded_and_comes_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shell, "MAX_WAITING_BYTES", 5000)
+    monkeypatch.setattr(session, "MAX_WAITING_BYTES", 5000)
     monkeypatch.setattr(core, "HURRY_S", 0.0)
     monkeypatch.setattr(shell, "TICK_S", 0.02)
 
@@ -209,20 +210,20 @@ def test_what_waits_to_be_checked_is_bounded_and_comes_later(
             a.catalogue.add(items)  # as if pushed a moment ago
             for item in items:
                 a.neighbours[b.author.id].send(Items((item.signed,)))
-            (session,) = b.gossip._sessions.values()
-            assert session.waiting_bytes <= 5000
-            monkeypatch.setattr(shell, "MAX_WAITING_BYTES", 10**6)
+            (of_a,) = b.gossip._sessions.values()
+            assert of_a.waiting_bytes <= 5000
+            monkeypatch.setattr(session, "MAX_WAITING_BYTES", 10**6)
             await b.holds(*items)
 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("allowance", ["PUSH_BURST", "AUTHOR_BURST"])
+@pytest.mark.parametrize(("module", "allowance"), [(session, "PUSH"), (shell, "AUTHOR")])
 def test_what_may_not_be_pushed_arrives_by_sync(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowance: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, allowance: str
 ) -> None:
-    monkeypatch.setattr(shell, allowance, 10.0)
-    monkeypatch.setattr(shell, allowance.replace("BURST", "PER_S"), 0.0)
+    monkeypatch.setattr(module, f"{allowance}_BURST", 10.0)
+    monkeypatch.setattr(module, f"{allowance}_PER_S", 0.0)
     monkeypatch.setattr(core, "HURRY_S", 0.0)
     monkeypatch.setattr(shell, "TICK_S", 0.02)
 
@@ -239,19 +240,28 @@ def test_what_may_not_be_pushed_arrives_by_sync(
     asyncio.run(scenario())
 
 
-def test_authors_are_counted_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "MAX_AUTHORS", 3)
-    clock = [0.0]
+def test_an_author_who_sends_too_much_is_heard_in_part_now_and_in_the_end_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "AUTHOR_BURST", 10.0)
+    monkeypatch.setattr(shell, "AUTHOR_PER_S", 0.0)
+    monkeypatch.setattr(core, "HURRY_S", 0.0)
+    monkeypatch.setattr(shell, "TICK_S", 0.02)
 
     async def scenario() -> None:
-        (a,) = _nodes(tmp_path, 1)
-        gossip = Gossip(a.catalogue, a, lambda: clock[0])
-        gossip.publish([Author(n).entry(n) for n in range(200, 210)])
-        assert len(gossip._authors) == 3
-        clock[0] += 3600.0  # their allowances are full again: they are forgotten
-        gossip.publish([Author(n).entry(n) for n in range(300, 302)])
-        assert len(gossip._authors) == 2
-        a.catalogue.close()
+        a, b, c = _nodes(tmp_path, 3)
+        async with joined(a, b, c):
+            versions = [ANNA.entry(1, version=NOW_MS + n) for n in range(200)]
+            other = BEN.entry(2)
+            to_b = a.neighbours[b.author.id]
+            for item in versions:
+                to_b.send(Items((item.signed,)))
+            to_b.send(Items((other.signed,)))
+            await b.holds(other)  # nobody else has to wait for it
+            assert sum(item.author == ANNA.id for item in b.changes) <= 10
+            a.catalogue.add(versions[-1:])
+            await c.holds(versions[-1], other)
+            assert not b.banned
 
     asyncio.run(scenario())
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.catalog.rate import Allowance
+from headwater.catalog.rate import Allowance, Allowances
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 30)), max_size=60))
@@ -44,3 +44,19 @@ def test_a_clock_that_steps_back_gives_nothing_away() -> None:
     assert allowance.take(10, 100.0)
     assert not allowance.take(1, 50.0)
     assert not allowance.take(1, 100.5)
+
+
+def test_each_has_its_own_allowance() -> None:
+    allowances = Allowances(1.0, 2.0, 10)
+    assert [allowances.take(b"anna", 0.0) for _ in range(3)] == [True, True, False]
+    assert allowances.take(b"ben", 0.0)
+    assert allowances.take(b"anna", 1.0)
+
+
+def test_they_are_counted_up_to_a_bound() -> None:
+    allowances = Allowances(1.0, 2.0, 3)
+    taken = [allowances.take(b"author %d" % n, 0.0) for n in range(10)]
+    assert (sum(taken), len(allowances)) == (3, 3)
+    assert allowances.take(b"author 0", 0.0), "who is known goes on"
+    assert allowances.take(b"newcomer", 5.0), "all the others are full again and forgotten"
+    assert len(allowances) == 1

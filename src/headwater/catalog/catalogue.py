@@ -158,6 +158,10 @@ class Catalogue:
     def record(self, node: NodeId) -> NodeRecord | None:
         return self._nodes.record(item_key(NodeRecord, node))
 
+    def last_name(self, node: NodeId) -> str:
+        """What a node was called when last heard of, however long ago; empty if never."""
+        return self._book.name(node)
+
     def known_addresses(self) -> list[tuple[NodeId, tuple[str, ...]]]:
         """Whom to dial at start, the last heard first; survives restarts."""
         return self._book.all()

@@ -1,65 +1,43 @@
 """Spreads items through the mesh: checked off the loop, added, and passed on at once to everybody
 else.
 
-Theory of operation. What is new is pushed to every neighbour but the one it came from; a push
+Theory of operation. What is new is pushed to every neighbour but the one it came from. A push
 that a neighbour or an author has no allowance for is left out, and anti-entropy (sync.py) brings
-it a little later: pushing is for speed, syncing for completeness. Allowances on the receiving
-side are larger than on the sending side, so that only a node that breaks the rule runs into them,
-and loses its link.
+it a little later: pushing is for speed, syncing for completeness. What comes unasked is taken
+only as far as its author has an allowance; of an author who replaces one item a thousand times a
+second the mesh sees the last one now and then. The allowances of a neighbour are larger on the
+taking side than on the pushing side, so that only one that breaks the rule runs into them, and
+loses its link.
 """
 
 import asyncio
 import logging
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from headwater.catalog.catalogue import Catalogue
-from headwater.catalog.ledger import Admission
-from headwater.catalog.rate import Allowance
-from headwater.catalog.sync import Rank, Sync, SyncResult, batches
+from headwater.catalog.checking import Checked, check
+from headwater.catalog.rate import Allowances
+from headwater.catalog.session import Peer, Session
+from headwater.catalog.sync import Rank, SyncResult, batches
 from headwater.errors import LocalUsageError, RemoteProtocolError
-from headwater.wire.ids import NodeId, short_id
-from headwater.wire.items import Claim, Item, Signed, VideoEntry, claim_of, open_item
-from headwater.wire.messages import Control, Digest, Items, Summary, Want
+from headwater.wire.ids import ItemKey, NodeId, short_id
+from headwater.wire.items import Claim, Item, Signed, VideoEntry
+from headwater.wire.messages import Digest, Items, Summary, Want
 
 __all__ = ["Gossip", "GossipCounters", "Peer"]
 
 log = logging.getLogger(__name__)
 
-PUSH_PER_S, PUSH_BURST = 1000.0, 2048.0
-"""Items pushed to one neighbour unasked: half of what its outbox holds, if each is a message."""
-TAKE_PER_S, TAKE_BURST = 4000.0, 16384.0
-"""Items taken from one neighbour unasked, before it is called hostile."""
 AUTHOR_PER_S, AUTHOR_BURST = 100.0, 1024.0
-"""Items of one author passed on at once."""
+"""Items of one author taken unasked, or passed on at once."""
 MAX_AUTHORS = 4096
-REFUSE_PER_S, REFUSE_BURST = 200.0, 4096.0
-"""Items beyond our bounds taken from one neighbour unasked: honest ones send none, or few when
-bounds are reached."""
-MAX_WAITING_BYTES = 9 * 1024 * 1024
-"""Items of one neighbour that wait to be checked (a full window of the largest fits); the rest
-anti-entropy brings later."""
-MAX_BATCH = 128
-"""Items checked and written in one go: about 20 ms, so that nobody waits long for the catalogue."""
 CHECKERS = 2
 TICK_S = 0.5
-
-
-class Peer(Protocol):
-    """A neighbour, as far as gossip goes."""
-
-    @property
-    def node(self) -> NodeId: ...
-
-    @property
-    def signed(self) -> Signed:
-        """Its own record, from its hello."""
-
-    def send(self, message: Control, /) -> None: ...
 
 
 class Neighbourhood(Protocol):
@@ -79,39 +57,6 @@ class GossipCounters:
     hostile_neighbours: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class _Session:
-    """All that belongs to one neighbour."""
-
-    peer: Peer
-    sync: Sync
-    push: Allowance
-    take: Allowance
-    refusals: Allowance
-    waiting: deque[Signed] = field(default_factory=deque)
-    waiting_bytes: int = 0
-    is_queued: bool = False
-
-    def send(self, result: SyncResult) -> None:
-        for message in result.send:
-            self.peer.send(message)
-        self.take.grant(result.granted)
-
-    def next_batch(self) -> list[Signed]:
-        batch = [self.waiting.popleft() for _ in range(min(MAX_BATCH, len(self.waiting)))]
-        self.waiting_bytes -= sum(len(s.body) for s in batch)
-        return batch
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """What a checker thread found out about a batch."""
-
-    claims: list[Claim]
-    admission: Admission
-    refused: list[Claim]
-
-
 class Gossip:
     """One for the node. All methods belong to the loop's thread; `run` must be running for items
     to be checked.
@@ -126,9 +71,9 @@ class Gossip:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalogue, self._neighbours, self._now = catalogue, neighbours, now
-        self._sessions: dict[NodeId, _Session] = {}
-        self._queue: asyncio.Queue[_Session] = asyncio.Queue()  # each session at most once
-        self._authors: dict[NodeId, Allowance] = {}
+        self._sessions: dict[NodeId, Session] = {}
+        self._queue: asyncio.Queue[Session] = asyncio.Queue()  # each session at most once
+        self._authors = Allowances(AUTHOR_PER_S, AUTHOR_BURST, MAX_AUTHORS)
         self._listeners: list[Callable[[list[Item]], None]] = []
         self.counters = GossipCounters()
 
@@ -148,7 +93,7 @@ class Gossip:
 
         Raises: LocalUsageError when a video is one more than anybody would take from this node."""
         admission = self._catalogue.admit(items)
-        self._spread(admission.taken, None)
+        self._spread(admission.taken, set(), None)
         if admission.refused:
             log.warning("gossip.own_refused", extra={"items": len(admission.refused)})
         if any(isinstance(item.body, VideoEntry) for item in admission.refused):
@@ -157,19 +102,14 @@ class Gossip:
                 " or its clock is more than a day slow; unshare something or set the clock"
             )
 
+    # Neighbours.
+
     def neighbour_up(self, peer: Peer) -> None:
         now = self._now()
-        session = _Session(
-            peer,
-            Sync(self._catalogue),
-            Allowance(PUSH_PER_S, PUSH_BURST, now),
-            Allowance(TAKE_PER_S, TAKE_BURST, now),
-            Allowance(REFUSE_PER_S, REFUSE_BURST, now),
-        )
+        session = Session(peer, self._catalogue, now)
         self._sessions[peer.node] = session
-        for message in batches(i.signed for i in self._catalogue.nodes() if i.author != peer.node):
-            peer.send(message)
-        session.send(SyncResult(session.sync.start(now)))
+        known = (item.signed for item in self._catalogue.nodes() if item.author != peer.node)
+        session.send(SyncResult([*batches(known), *session.sync.start(now)]))
         self._enqueue(session, [peer.signed])
 
     def neighbour_down(self, peer: Peer) -> None:
@@ -187,22 +127,19 @@ class Gossip:
         if result.items:
             self._enqueue(session, result.items)
 
-    def _enqueue(self, session: _Session, items: Sequence[Signed]) -> None:
-        now = self._now()
+    # What comes in.
+
+    def _enqueue(self, session: Session, items: Sequence[Signed]) -> None:
         self.counters.received += len(items)
-        if not session.take.take(len(items), now):
+        try:
+            session.wait(items, self._now())
+        except RemoteProtocolError:
             self.counters.hostile_neighbours += 1
-            raise RemoteProtocolError(f"sends more than {TAKE_PER_S:.0f} items a second unasked")
-        size = sum(len(s.body) for s in items)
-        if session.waiting_bytes + size > MAX_WAITING_BYTES:
-            session.sync.hurry(now)
-            return
-        session.waiting.extend(items)
-        session.waiting_bytes += size
+            raise
         self._schedule(session)
 
-    def _schedule(self, session: _Session) -> None:
-        if session.waiting and not session.is_queued:
+    def _schedule(self, session: Session) -> None:
+        if session.has_waiting and not session.is_queued:
             session.is_queued = True
             self._queue.put_nowait(session)
 
@@ -211,71 +148,60 @@ class Gossip:
             session = await self._queue.get()
             if self._sessions.get(session.peer.node) is not session:
                 continue  # gone meanwhile, and what it sent with it
+            may_take = partial(self._may_take, session)
             try:
-                checked = await asyncio.to_thread(self._open, session.next_batch())
+                batch = session.next_batch()
+                checked = await asyncio.to_thread(check, self._catalogue, batch, may_take)
+                self._settle(session, checked)
             except RemoteProtocolError as error:
                 self._expel(session, str(error))
                 continue
             except sqlite3.Error as error:  # disk full or failing: the next digest asks again
-                log.warning("catalog.write_failed", extra={"reason": str(error)})
-            else:
-                self._settle(session, checked)
+                log.warning("gossip.write_failed", extra={"reason": str(error)})
             session.is_queued = False
             self._schedule(session)
 
-    def _open(self, batch: list[Signed]) -> _Checked:
-        """In a thread. Signatures cost 0.1 ms each: only of what would be taken are they
-        checked."""
-        claims = [claim_of(signed) for signed in batch]
-        verdicts = [self._catalogue.judge(claim) for claim in claims]
-        news = [open_item(s) for s, v in zip(batch, verdicts, strict=True) if v == "news"]
-        admission = self._catalogue.admit(news) if news else Admission()
-        refused = [c for c, v in zip(claims, verdicts, strict=True) if v == "refused"]
-        return _Checked(claims, admission, [*refused, *admission.refused])
+    def _may_take(self, session: Session, claim: Claim) -> bool:
+        """In a checker's thread: what we asked for, and so many of an author unasked."""
+        return session.sync.is_asked(claim.key) or self._authors.take(claim.author, self._now())
 
-    def _settle(self, session: _Session, checked: _Checked) -> None:
-        now, taken = self._now(), checked.admission.taken
+    def _settle(self, session: Session, checked: Checked) -> None:
+        now, taken, sync = self._now(), checked.taken, session.sync
         self.counters.taken += len(taken)
         self.counters.refused += len(checked.refused)
-        unasked = sum(not session.sync.is_asked(c.key) for c in checked.refused)
-        if not session.refusals.take(unasked, now):
-            self._expel(session, "goes on sending items that nobody takes")
-        ranks = [Rank.of(c) for c in checked.refused]
-        arrived = (c.key for c in checked.claims)
-        session.send(session.sync.settle(arrived, ranks, len(taken), now))
-        self._spread(taken, session)
+        unasked = {c.key for c in checked.claims if not sync.is_asked(c.key)}
+        arrived = [c.key for c in checked.claims]
+        refused = [Rank.of(c) for c in checked.refused]
+        session.send(sync.settle(arrived, refused, len(taken), now))
+        if checked.has_late:
+            sync.hurry(now)
+        self._spread(taken, unasked, session)
+        session.check_refusals(sum(c.key in unasked for c in checked.refused), now)
 
-    def _expel(self, session: _Session, reason: str) -> None:
+    def _expel(self, session: Session, reason: str) -> None:
         self.counters.hostile_neighbours += 1
         log.info("gossip.hostile", extra={"node": short_id(session.peer.node), "reason": reason})
         self.neighbour_down(session.peer)
         self._neighbours.ban(session.peer.node, reason)
 
-    def _spread(self, items: list[Item], source: _Session | None) -> None:
-        """To everybody else at once, as far as authors and neighbours have allowances."""
+    # What goes out.
+
+    def _spread(self, items: list[Item], unasked: set[ItemKey], source: Session | None) -> None:
+        """To everybody else at once. Those that came unasked have used their author's allowance."""
         if not items:
             return
         now = self._now()
-        passed = [item for item in items if self._may_pass(item.author, now)]
-        others = [s for s in self._sessions.values() if s is not source]
+        passed = [i for i in items if i.key in unasked or self._authors.take(i.author, now)]
         messages = batches(item.signed for item in passed)
-        for session in others:
-            if passed and session.push.take(len(passed), now):
-                self.counters.pushed += len(passed)
-                session.send(SyncResult(messages))
-                if len(passed) == len(items):
-                    continue
-            session.sync.hurry(now)
+        for session in self._sessions.values():
+            if session is source:
+                continue
+            is_pushed = session.push(messages, len(passed), now)
+            self.counters.pushed += len(passed) if is_pushed else 0
+            if not is_pushed or len(passed) < len(items):
+                session.sync.hurry(now)
         for listener in self._listeners:
             listener(items)
-
-    def _may_pass(self, author: NodeId, now: float) -> bool:
-        if author not in self._authors and len(self._authors) >= MAX_AUTHORS:
-            self._authors = {a: al for a, al in self._authors.items() if not al.is_full(now)}
-            if len(self._authors) >= MAX_AUTHORS:
-                return False
-        allowance = self._authors.setdefault(author, Allowance(AUTHOR_PER_S, AUTHOR_BURST, now))
-        return allowance.take(1, now)
 
     async def _tick(self) -> None:
         while True:

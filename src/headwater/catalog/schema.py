@@ -40,6 +40,7 @@ CREATE VIRTUAL TABLE words USING fts5 (
 CREATE TABLE address (
     node      BLOB PRIMARY KEY,
     addresses TEXT NOT NULL,              -- JSON list
+    name      TEXT NOT NULL,
     heard_ms  INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
