@@ -17,7 +17,7 @@ from iroh import (
 )
 from iroh import Endpoint as Socket
 
-from headwater.errors import Conflict, Unavailable
+from headwater.errors import Conflict, LocalUsageError, Unavailable
 from headwater.link import iroh_bytes
 from headwater.link.addresses import dialable, reachable, sockets_for
 from headwater.link.foreign import Call
@@ -187,18 +187,15 @@ class IrohEndpoint:
                 await Call(self._socket.close()).result()
 
 
-def _builder(secret: bytes, relay: str) -> EndpointBuilder:
-    builder = EndpointBuilder()  # type: ignore[no-untyped-call]  # its __init__ has no hints
+def _relay_mode(relay: str) -> RelayMode:
+    if relay == "off":
+        return RelayMode.disabled()
     if relay == "public":
-        builder.apply_n0()
-    else:
-        builder.apply_minimal()
-        builder.relay_mode(
-            RelayMode.disabled() if relay == "off" else RelayMode.custom_from_urls([relay])
-        )
-    builder.alpns([PROTOCOL])
-    builder.secret_key(secret)
-    return builder
+        return RelayMode.default_mode()
+    try:
+        return RelayMode.custom_from_urls([relay])
+    except IrohError as error:
+        raise LocalUsageError(f"the relay {relay!r} is neither off, public, nor a URL") from error
 
 
 async def bind(secret: bytes, config: LinkConfig) -> Endpoint:
@@ -208,9 +205,9 @@ async def bind(secret: bytes, config: LinkConfig) -> Endpoint:
     bound."""
     iroh_bytes.install()
     wanted = sockets_for(config.bind)
+    _relay_mode(config.relay)
     try:
-        # A machine without the other IP version refuses its socket: then the configured one has to
-        # do.
+        # A machine without the other IP version refuses its socket: then one has to do.
         try:
             socket = await _bind(secret, config.relay, wanted)
         except IrohError:
@@ -225,7 +222,14 @@ async def bind(secret: bytes, config: LinkConfig) -> Endpoint:
 
 
 async def _bind(secret: bytes, relay: str, sockets: Sequence[str]) -> Socket:
-    builder = _builder(secret, relay)
+    builder = EndpointBuilder()  # type: ignore[no-untyped-call]  # its __init__ has no hints
+    if relay == "public":
+        builder.apply_n0()  # with that project's look-up of addresses by id
+    else:
+        builder.apply_minimal()
+    builder.relay_mode(_relay_mode(relay))
+    builder.alpns([PROTOCOL])
+    builder.secret_key(secret)
     for address in sockets:
         builder.bind_addr(address)
     return await Call(builder.bind()).result()
