@@ -98,6 +98,10 @@ class FakeCatalogue:
         bodies = [i.body for i in self.items if i.author == node]
         return next((b for b in bodies if isinstance(b, NodeRecord)), None)
 
+    def last_name(self, node: NodeId) -> str:
+        record = self.record(node)
+        return record.name if record is not None else ""
+
 
 @dataclass
 class FakeStore:

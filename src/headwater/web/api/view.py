@@ -54,8 +54,7 @@ class Mesh:
     def name(self, node: NodeId) -> NodeName:
         if node == self._me:
             return NodeName(id=node.hex(), name=self._node.name, is_me=True)
-        record = self._node.catalogue.record(node)
-        name = record.name if record is not None else short_id(node)
+        name = self._node.catalogue.last_name(node) or short_id(node)
         return NodeName(id=node.hex(), name=name, is_me=False)
 
     def videos(self, found: Sequence[CataloguedVideo]) -> list[Video]:
