@@ -5,8 +5,12 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from hypothesis import settings
 
 from tools import browser
+
+settings.register_profile("headwater", deadline=None)  # no test asserts on elapsed time
+settings.load_profile("headwater")
 
 GONE_S = 5
 """How long a process that was told to end may take to be gone."""
