@@ -114,6 +114,8 @@ class Work:
                 await asyncio.wait([task])
             finally:
                 del self._running[path]
+            if path in self._probes:
+                self._put(self._to_prepare, path)
 
     async def _publish(self, wanted: Wanted) -> None:
         path = wanted.path
@@ -146,7 +148,6 @@ class Work:
         if probe is not None and self._publication.takes_copy(wanted, probe):
             self._probes[wanted.path] = probe
             self._activity.progress(job, "waiting", 0, 0)
-            self._put(self._to_prepare, wanted.path)
             return None, ""
         return await self._publication.in_place(wanted, probe, job), note
 
