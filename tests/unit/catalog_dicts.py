@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import msgpack
 
-from headwater.catalog.sync import BUCKETS, HEAD_BYTES, Rank, Sync, SyncResult
+from headwater.catalog.ranks import BUCKETS, HEAD_BYTES, Rank
+from headwater.catalog.sync import Sync, SyncResult
 from headwater.wire.frames import HEADER_BYTES, decode, encode
 from headwater.wire.ids import ItemKey, NodeId
 from headwater.wire.items import Claim, Holding, Signed, claim_of

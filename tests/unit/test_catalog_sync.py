@@ -6,16 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.catalog import sync as core
+from headwater.catalog.ranks import Rank, batches, pack_ranks
 from headwater.catalog.sync import (
     ANSWER_ENTRIES,
     PENDING_KEYS,
     SUMMARY_ENTRIES,
     WANT_KEYS,
     WINDOW_KEYS,
-    Rank,
     Sync,
-    batches,
-    pack_ranks,
 )
 from headwater.errors import RemoteProtocolError
 from headwater.wire.frames import MAX_FRAME_BYTES, encode

@@ -20,8 +20,10 @@ PURE = (
     "headwater.transfer.schedule",
     "headwater.transfer.sources",
     "headwater.transfer.traffic",
+    "headwater.catalog.ranks",
     "headwater.catalog.rate",
     "headwater.catalog.sync",
+    "headwater.catalog.words",
     "headwater.link.liveness",
     "headwater.web.gateway.ranges",
 )

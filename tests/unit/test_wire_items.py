@@ -142,6 +142,12 @@ def test_a_field_beyond_its_bound_cannot_even_be_signed(changes: dict[str, Any])
         sign_item(KEY, _entry(**changes))
 
 
+def test_an_item_is_bounded_as_a_whole() -> None:
+    track = Subtitle("\U0001f3ac" * 64, "\U0001f3ac" * 64, bytes(32))
+    with pytest.raises(ValueError, match="16384"):
+        sign_item(KEY, _entry(subtitles=(track,) * 32))
+
+
 def test_every_field_at_its_bound_still_fits_an_item() -> None:
     track = Subtitle("l" * 64, "b" * 64, bytes(32))
     full = _entry(

@@ -30,7 +30,7 @@ from headwater.wire.messages import (
 )
 
 STREAMS = [(Control, control_decoder), (Request, request_decoder), (Reply, reply_decoder)]
-few = settings(max_examples=25)  # of each of twenty messages
+few = settings(max_examples=15)  # of each of twenty messages
 MESSAGES = [(kind, decoder) for union, decoder in STREAMS for kind in struct_types(union)]
 
 

@@ -11,10 +11,10 @@ from headwater.catalog.addresses import AddressBook
 from headwater.catalog.bounds import Bounds
 from headwater.catalog.ledger import Admission, Ledger, Verdict
 from headwater.catalog.nodes import Nodes
+from headwater.catalog.ranks import HEAD_BYTES, Rank
 from headwater.catalog.rows import ITEM_COLUMNS, CataloguedVideo, entry_of, item_of
 from headwater.catalog.schema import connect, prepare
 from headwater.catalog.search import Found
-from headwater.catalog.sync import HEAD_BYTES, Rank
 from headwater.wire.ids import ItemKey, NodeId, VideoId
 from headwater.wire.items import Claim, Item, NodeRecord, Signed, item_key
 

@@ -21,9 +21,10 @@ from typing import Protocol
 
 from headwater.catalog.catalogue import Catalogue
 from headwater.catalog.checking import Checked, check
+from headwater.catalog.ranks import Rank, batches
 from headwater.catalog.rate import Allowances
 from headwater.catalog.session import Peer, Session
-from headwater.catalog.sync import Rank, SyncResult, batches
+from headwater.catalog.sync import SyncResult
 from headwater.errors import LocalUsageError, RemoteProtocolError
 from headwater.wire.ids import ItemKey, NodeId, short_id
 from headwater.wire.items import Claim, Item, Signed, VideoEntry

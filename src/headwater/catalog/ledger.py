@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from headwater.catalog.bounds import Bounds
+from headwater.catalog.ranks import BUCKETS, HEAD_BYTES
 from headwater.catalog.rows import searchable, values_of
-from headwater.catalog.sync import BUCKETS, HEAD_BYTES
 from headwater.catalog.words import fold, spread
 from headwater.wire.ids import ItemKey, NodeId
 from headwater.wire.items import Claim, Holding, Item, VideoEntry
