@@ -1,6 +1,6 @@
 """Two bare libtorrent sessions, plaintext, as fast as they go: what a copy has to beat.
 
-`python -m bench.bare_libtorrent seed FILE TORRENT` writes the torrent and says its port;
+`python -m bench.bare_libtorrent seed FILE TORRENT [PIECE]` writes the torrent and says its port;
 `... leech TORRENT` answers each `get DIRECTORY HOST:PORT` with the seconds until the file is whole.
 """
 
@@ -50,7 +50,7 @@ SETTINGS = {
 }
 
 
-def make_torrent(file: Path, piece_bytes: int = PIECE_BYTES) -> bytes:
+def make_torrent(file: Path, piece_bytes: int) -> bytes:
     """A v1 torrent of one file: of the three kinds the one that libtorrent is fastest with."""
     made = lt.create_torrent(lt.list_files(str(file)), piece_bytes, lt.create_torrent.v1_only)
     lt.set_piece_hashes(made, str(file.parent))
@@ -116,8 +116,8 @@ def _get(session: Session, torrent: bytes, folder: Path, peer: str) -> float:
     return seconds
 
 
-def _seed(file: Path, torrent_file: Path) -> None:
-    torrent = make_torrent(file)
+def _seed(file: Path, torrent_file: Path, piece_bytes: int) -> None:
+    torrent = make_torrent(file, piece_bytes)
     torrent_file.write_bytes(torrent)
     session = Session()
     session.add(torrent, file.parent, seeding=True)
@@ -134,6 +134,7 @@ def _leech(torrent_file: Path) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "seed":
-        _seed(Path(sys.argv[2]), Path(sys.argv[3]))
+        wanted = int(sys.argv[4]) if len(sys.argv) > 4 else PIECE_BYTES
+        _seed(Path(sys.argv[2]), Path(sys.argv[3]), wanted)
     else:
         _leech(Path(sys.argv[2]))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from playwright.async_api import Browser, Page, async_playwright
+
 from tools.browser import ADVICE, find
 
 __all__ = ["LIMIT_MS", "Start", "browser", "buffered", "page_of", "play", "seek"]

@@ -39,7 +39,7 @@ class Child:
 
 
 @contextlib.asynccontextmanager
-async def child(module: str, *arguments: str | Path) -> AsyncIterator[Child]:
+async def child(module: str, *arguments: str | int | Path) -> AsyncIterator[Child]:
     """`python -m module arguments` until the block ends: its stdin closes, then it is killed."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *map(str, arguments)),
