@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import av
-from av.audio.stream import AudioStream
+from av.audio.frame import AudioFrame
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
-from av.video.stream import VideoStream
 
 __all__ = ["PICTURES", "SAMPLES", "Sample", "Subtitle", "make_samples", "make_video"]
 
@@ -148,41 +147,35 @@ def make_video(
     subtitles: Sequence[Subtitle] = (),
     format: str | None = None,
 ) -> Path:
-    """A video with a counter of seconds in its picture. The container follows from the name's ending.
+    """A video with a counter of seconds in its picture, in the container of the name's ending.
 
-    `repeats`: the pictures come so many times over, which makes long videos quickly; `seconds` is the
-    length of one round. `turned`: degrees by which players are told to turn it. `subtitles`: a text
-    track inside (MKV only). Blocking. Raises: av.FFmpegError, OSError."""
+    `repeats`: it comes so many times over, which makes long videos quickly; rounds of a multiple
+    of 8 `seconds` join without a seam. `turned`: degrees by which players are told to turn it.
+    `subtitles`: a text track inside (MKV only). Blocking. Raises: av.FFmpegError, OSError."""
     muxing = _INDEX_IN_FRONT.get(path.suffix, {}) if is_index_in_front else {}
     graph = _graph(picture, size, rate, base_hz, seconds)
     with (
         av.open(graph, format="lavfi") as source,
         av.open(str(path), "w", format=format, options=muxing) as out,
     ):
-        encoders: dict[int, VideoStream | AudioStream] = {}
+        pictures: Any = None
+        sounds: Any = None
         if video is not None:
             name, usual = _VIDEO[video]
-            encoder: VideoStream = out.add_stream(name, rate=rate, options=usual | (options or {}))
-            encoder.width, encoder.height, encoder.pix_fmt = *size, pixels
-            encoder.codec_context.gop_size = round(keyframe_every_s * rate)
+            pictures = out.add_stream(name, rate=rate, options=usual | (options or {}))
+            pictures.width, pictures.height, pictures.pix_fmt = *size, pixels
+            pictures.codec_context.gop_size = round(keyframe_every_s * rate)
             if turned:
-                encoder.set_display_rotation(turned)
-            encoders[0] = encoder
+                pictures.set_display_rotation(turned)
         if audio is not None:
-            encoders[1] = out.add_stream(_AUDIO[audio], rate=48_000, layout="stereo")
-        texts = _text_track(subtitles) if subtitles else None
-        text_stream = out.add_stream_from_template(texts.streams.subtitles[0]) if texts else None
-        _mux(out, _encode(source, encoders), repeats, Fraction(seconds))
-        for packet in texts.demux() if texts else ():
-            if packet.size:
-                packet.stream = text_stream
-                out.mux(packet)
+            sounds = out.add_stream(_AUDIO[audio], rate=48_000, layout="stereo")
+        texts = _text_packets(out, subtitles)
+        _mux(out, _encode(source, pictures, sounds), repeats, Fraction(seconds))
+        out.mux(texts)
     return path
 
 
-def _graph(
-    picture: Picture, size: tuple[int, int], rate: int, base_hz: int, seconds: float
-) -> str:
+def _graph(picture: Picture, size: tuple[int, int], rate: int, base_hz: int, seconds: float) -> str:
     width, height = size
     what = PICTURES[picture].format(
         size=f"{width}x{height}",
@@ -200,18 +193,18 @@ def _graph(
     )
 
 
-def _encode(
-    source: InputContainer, encoders: dict[int, VideoStream | AudioStream]
-) -> Iterator["Packet[Any]"]:
+def _encode(source: InputContainer, pictures: Any, sounds: Any) -> Iterator["Packet[Any]"]:
+    """`pictures` and `sounds`: the encoding streams, None for what is left out."""
     for frame in source.decode():
-        encoder = encoders.get(0 if isinstance(frame, VideoFrame) else 1)
+        if isinstance(frame, VideoFrame) and pictures is not None:
+            picture = frame.reformat(format=pictures.pix_fmt)
+            picture.pict_type = PictureType.NONE
+            yield from pictures.encode(picture)
+        elif isinstance(frame, AudioFrame) and sounds is not None:
+            yield from sounds.encode(frame)
+    for encoder in (pictures, sounds):
         if encoder is not None:
-            if isinstance(frame, VideoFrame):
-                frame = frame.reformat(format=encoder.pix_fmt)
-                frame.pict_type = PictureType.NONE
-            yield from encoder.encode(frame)
-    for encoder in encoders.values():
-        yield from encoder.encode(None)
+            yield from encoder.encode(None)
 
 
 def _mux(
@@ -221,17 +214,21 @@ def _mux(
         for packet in packets:
             out.mux(packet)
         return
-    kept = sorted(packets, key=lambda packet: packet.dts * packet.time_base)
+    kept = sorted(packets, key=lambda packet: (packet.dts or 0) * packet.time_base)
     for number in range(repeats):
         for packet in kept:
-            if number and not 0 <= packet.pts * packet.time_base < round_s:
-                continue  # what an encoder puts before and after: once is enough
-            shift = round(number * round_s / packet.time_base)
-            copy: Packet[Any] = Packet(bytes(packet))
-            copy.stream, copy.time_base, copy.duration = packet.stream, packet.time_base, packet.duration
-            copy.pts, copy.dts = packet.pts + shift, packet.dts + shift
-            copy.is_keyframe = packet.is_keyframe
-            out.mux(copy)
+            if number == 0 or 0 <= (packet.pts or 0) * packet.time_base < round_s:
+                out.mux(_later(packet, number * round_s))
+
+
+def _later(packet: "Packet[Any]", by_s: Fraction) -> "Packet[Any]":
+    """A copy: muxing a packet takes what is in it."""
+    shift = round(by_s / packet.time_base)
+    copy: Packet[Any] = Packet(bytes(packet))
+    copy.stream, copy.time_base, copy.duration = packet.stream, packet.time_base, packet.duration
+    copy.pts, copy.dts = (packet.pts or 0) + shift, (packet.dts or 0) + shift
+    copy.is_keyframe = packet.is_keyframe
+    return copy
 
 
 def _cues(seconds: int, words: str) -> list[Subtitle]:
@@ -251,6 +248,13 @@ def _clock(ms: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02},{ms:03}"
 
 
-def _text_track(cues: Sequence[Subtitle]) -> InputContainer:
+def _text_packets(out: OutputContainer, cues: Sequence[Subtitle]) -> list["Packet[Any]"]:
     """FFmpeg writes no text subtitles from nothing: it copies them out of an SRT file in memory."""
-    return av.open(io.BytesIO(_srt(cues).encode()), format="srt")
+    if not cues:
+        return []
+    with av.open(io.BytesIO(_srt(cues).encode()), "r", format="srt") as file:
+        track = out.add_stream_from_template(file.streams.subtitles[0])
+        packets = [packet for packet in file.demux() if packet.size]
+        for packet in packets:
+            packet.stream = track
+        return packets

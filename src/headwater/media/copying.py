@@ -11,7 +11,7 @@ __all__ = ["Copying"]
 
 
 class Copying:
-    """Packets in, packets out: moved to begin at the recording's begin, in steadily rising order."""
+    """Packets in, packets out: counted from the recording's begin, in steadily rising order."""
 
     def __init__(self, source: Any, out: OutputContainer, begin_s: Fraction) -> None:
         self._target: Stream = out.add_stream_from_template(source)

@@ -5,7 +5,6 @@ from typing import Any
 
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.filter import Graph
 from av.packet import Packet
@@ -25,8 +24,8 @@ _AUDIO_BPS = 160_000
 
 
 class VideoEncoding:
-    """Pictures of one even size: upright, with square pixels, 4:2:0, not interlaced; a keyframe every
-    KEYFRAME_EVERY_S, so that seeking is instant and HLS can cut there."""
+    """Pictures of one even size: upright, with square pixels, 4:2:0, not interlaced; a keyframe
+    every KEYFRAME_EVERY_S, so that seeking is instant and HLS can cut there."""
 
     def __init__(
         self, source: VideoStream, out: OutputContainer, begin_s: Fraction, size: tuple[int, int]
@@ -65,7 +64,7 @@ class VideoEncoding:
         return [*packets, *self._from_graph(graph)]
 
     def _graph_of(self, frame: VideoFrame) -> tuple[list["Packet[Any]"], Graph]:
-        """Another one when the pictures change amid the recording, and what was left in the old one."""
+        """A new one when the pictures change amid the recording, and what was left in the old."""
         self._is_interlaced = self._is_interlaced or frame.interlaced_frame
         needs = (frame.width, frame.height, frame.format.name, self._is_interlaced)
         if self._graph is not None and self._graph_for == needs:
@@ -79,7 +78,7 @@ class VideoEncoding:
         return rest, self._graph
 
     def _from_graph(self, graph: Graph | None, *, is_last: bool = False) -> list["Packet[Any]"]:
-        packets: list["Packet[Any]"] = []
+        packets: list[Packet[Any]] = []
         if graph is None:
             return packets
         if is_last:
@@ -90,7 +89,8 @@ class VideoEncoding:
             except (BlockingIOError, EOFError):
                 return packets
             self.has_output = True
-            picture.pts = round((picture.pts or 0) * picture.time_base / _TICKS)
+            assert picture.pts is not None and picture.time_base is not None
+            picture.pts = round(picture.pts * picture.time_base / _TICKS)
             picture.time_base, picture.pict_type = _TICKS, PictureType.NONE
             if picture.pts >= self._next_keyframe:
                 picture.pict_type = PictureType.I
@@ -101,7 +101,7 @@ class VideoEncoding:
 class AudioEncoding:
     """Stereo, at the recording's rate where that is usual."""
 
-    def __init__(self, source: AudioStream, out: OutputContainer, begin_s: Fraction) -> None:
+    def __init__(self, source: Any, out: OutputContainer, begin_s: Fraction) -> None:
         rate = source.rate if source.rate in _RATES else _RATES[-1]
         self._source, self._begin_s = source, begin_s
         self._target = out.add_stream("aac", rate=rate, layout="stereo")
@@ -112,7 +112,8 @@ class AudioEncoding:
         self.has_output = False
 
     def take(self, packet: "Packet[Any]") -> list["Packet[Any]"]:
-        return [out for frame in packet.decode() for out in self._encode(frame)]
+        frames: list[Any] = packet.decode()
+        return [out for frame in frames for out in self._encode(frame)]
 
     def end(self) -> list["Packet[Any]"]:
         rest = [out for frame in self._source.decode(None) for out in self._encode(frame)]
@@ -125,10 +126,10 @@ class AudioEncoding:
         if self._next is None:
             self._next = round((frame.pts * frame.time_base - self._begin_s) * self._target.rate)
         needs = (frame.format.name, frame.layout.name, frame.sample_rate)
-        rest: list["Packet[Any]"] = []
+        rest: list[Packet[Any]] = []
         if self._resampler is None or self._resampler_for != needs:
             rest = self._from_resampler(None)
-            # Gaps in what was received are filled with silence, so that sound and picture stay together.
+            # Gaps are filled with silence, so that sound and picture stay together.
             self._resampler = AudioResampler(
                 "fltp", "stereo", self._target.rate, options={"async": "1"}
             )
@@ -136,7 +137,7 @@ class AudioEncoding:
         return [*rest, *self._from_resampler(frame)]
 
     def _from_resampler(self, frame: AudioFrame | None) -> list["Packet[Any]"]:
-        packets: list["Packet[Any]"] = []
+        packets: list[Packet[Any]] = []
         for sound in self._resampler.resample(frame) if self._resampler else []:
             assert self._next is not None
             sound.pts, sound.time_base = self._next, Fraction(1, self._target.rate)

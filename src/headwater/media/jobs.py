@@ -1,4 +1,4 @@
-"""The jobs that `in_process` runs. Their libraries are loaded inside: only the worker pays their 25 MB."""
+"""The jobs that `in_process` runs. Libraries are loaded inside: only workers pay their 25 MB."""
 
 from contextlib import suppress
 from pathlib import Path

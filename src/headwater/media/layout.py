@@ -23,7 +23,7 @@ class Layout:
 
 
 def layout_of(file: BinaryIO) -> Layout:
-    """Never raises on odd input: what cannot be read is `other`, its index wherever. Shape: moves the position."""
+    """Never raises on odd input: what makes no sense is `other`, or its index not in front."""
     file.seek(0)
     head = file.read(12)
     file.seek(0)
@@ -83,7 +83,7 @@ def _doc_type(header: bytes) -> bytes:
 
 
 def _open_element(file: BinaryIO, wanted: int) -> int:
-    """The size of the element that comes next; -1 when it is another one. An unknown size is large."""
+    """The size of the element that comes next, an unknown one large; -1 for another element."""
     identity, size = _element(file)
     if identity != wanted:
         return -1
@@ -91,7 +91,7 @@ def _open_element(file: BinaryIO, wanted: int) -> int:
 
 
 def _element(file: BinaryIO) -> tuple[int, int]:
-    """Id and size; -1 for an id that is none (the file's end, too) and for a size that is unknown."""
+    """Id and size; -1 for an id that is none (at the file's end, too) and for an unknown size."""
     identity, _ = _number(file, keep_mark=True)
     size, is_unknown = _number(file, keep_mark=False)
     return identity, -1 if is_unknown else size

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import cast
 
 import av
 from av.codec import CodecContext
 from av.container import InputContainer
 from av.filter import Graph
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -34,7 +32,7 @@ def length_s(container: InputContainer) -> float:
 
 
 def frame_at(container: InputContainer, video: VideoStream, at_s: float) -> VideoFrame | None:
-    """The keyframe before `at_s` from the recording's beginning, decoded alone; None when there is none."""
+    """The keyframe before `at_s` from the recording's begin, decoded alone; None without one."""
     begin = max(0, container.start_time or 0)
     try:
         container.seek(begin + int(at_s * av.time_base))
@@ -89,7 +87,7 @@ def chain(frame: VideoFrame, time_base: Fraction, filters: Sequence[tuple[str, s
 
 
 def filtered(frames: Sequence[VideoFrame], filters: Sequence[tuple[str, str]]) -> VideoFrame:
-    """The first picture that comes out when all went in. Shape: all frames of one size and format."""
+    """The first picture that comes out when all went in. Shape: frames of one size and format."""
     time_base = Fraction(1, 25)
     graph = chain(frames[0], time_base, filters)
     for number, frame in enumerate(frames):
@@ -107,7 +105,7 @@ def small(frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
 
 def encode_jpeg(frame: VideoFrame, quantizer: int) -> bytes:
     """Of a `small` one. `quantizer`: 2 is the best, 31 the smallest."""
-    encoder = cast(VideoCodecContext, CodecContext.create("mjpeg", "w"))
+    encoder = CodecContext.create("mjpeg", "w")
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
     encoder.time_base = Fraction(1, 25)
     encoder.qmin = encoder.qmax = quantizer

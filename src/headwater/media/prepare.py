@@ -1,4 +1,4 @@
-"""Makes a copy that every browser plays: an MP4 with its index in front, H.264 and AAC where need be."""
+"""Makes a copy that every browser plays: MP4, index in front, H.264 and AAC where need be."""
 
 import errno
 from collections.abc import Iterator
@@ -90,5 +90,7 @@ def _disk_full_told(target: Path) -> Iterator[None]:
         yield
     except (av.FFmpegError, OSError) as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StorageFull(f"the disk of {target.parent} is full: make room, then try again") from error
+            raise StorageFull(
+                f"the disk of {target.parent} is full: make room, then try again"
+            ) from error
         raise

@@ -25,7 +25,7 @@ _FIRST_FRAME_PACKETS = 500
 
 
 def probe(path: Path) -> Probe:
-    """Look into the file. Blocking, and it reads what strangers wrote: in the node, use `jobs.probe_file`.
+    """Look into the file. Blocking, and it reads what strangers wrote: only in a worker.
 
     Raises: NotFound; MediaError for what is no recording, is damaged, or must not be opened."""
     with open_regular(path) as file:

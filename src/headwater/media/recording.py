@@ -31,7 +31,7 @@ class SubtitleTrack:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A recording, as `VideoEntry` tells of it. `width` and `height`: as shown, turned and stretched."""
+    """A recording, as `VideoEntry` tells of it. `width` and `height`: as a viewer sees it."""
 
     media_type: str
     duration_ms: int

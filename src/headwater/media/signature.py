@@ -1,4 +1,4 @@
-"""Tells by its first bytes whether a file may be a recording at all, before any library opens it."""
+"""Tells by its first bytes whether a file may be a recording, before any library opens it."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ _BEGINNINGS: Final = (
     b"0&\xb2u\x8ef\xcf\x11",  # ASF: WMV, WMA
 )
 _TS_PACKETS: Final = ((188, 0), (192, 4))
-"""Packet length of MPEG-TS, and where the sync byte lies (the second is what cameras and Blu-ray write)."""
+"""Packet length of MPEG-TS, and where the sync byte lies (the second is cameras' and Blu-ray's)."""
 
 
 def may_be_media(head: bytes) -> bool:
@@ -38,7 +38,7 @@ def _has_sync(head: bytes, length: int, at: int) -> bool:
 
 
 def _is_audio_frame(head: bytes) -> bool:
-    """An MP3 or ADTS frame header without tags before it: 11 sync bits, and fields that are not reserved."""
+    """An MP3 or ADTS frame header: 11 sync bits, and fields with values that are not reserved."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return False
     if head[1] & 0xF6 == 0xF0:  # ADTS

@@ -1,8 +1,8 @@
-"""Opens strangers' media so that it can reach nothing else: no other file, no address, no odd format.
+"""Opens strangers' media so that it can reach nothing else: no file, no address, no odd format.
 
-Four walls, one behind the other: the first bytes must be those of a recording; FFmpeg gets an open file,
-not a name; only these demuxers may look at it, so a playlist or a pattern of pictures is refused before it
-is read; and whatever a demuxer wants to open beside it is refused."""
+Four walls, one behind the other: the first bytes must be those of a recording; FFmpeg gets an open
+file, not a name; only these demuxers may look at it, so a playlist or a pattern of pictures is
+refused before it is read; and whatever a demuxer wants to open beside it is refused."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,14 +32,14 @@ _BUFFER_BYTES = 256 * 1024
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
-    """The recording at `path`. Raises: NotFound; MediaError when it is none, or must not be opened."""
+    """The recording at `path`. Raises: NotFound; MediaError when it is none."""
     with open_regular(path) as file, open_container(file, path.name) as container:
         yield container
 
 
 @contextmanager
 def open_container(file: BinaryIO, name: str) -> Iterator[InputContainer]:
-    """The recording in an open, seekable file. Raises: MediaError when it is none, or is damaged."""
+    """The recording in an open, seekable file. Raises: MediaError when it is none or is damaged."""
     if not may_be_media(file.read(HEAD_BYTES)):
         raise MediaError(f"{name} is no recording in a format that is known here")
     file.seek(0)

@@ -74,7 +74,9 @@ def _embedded(container: InputContainer) -> list[SubtitleFile]:
         if packet.pts is not None and packet.size and packet.duration:
             start_ms = int(packet.pts * packet.time_base * 1000) - begin
             end_ms = start_ms + int(packet.duration * packet.time_base * 1000)
-            cues[packet.stream_index].append(Cue(start_ms, end_ms, _text(codecs[packet.stream_index], bytes(packet))))
+            cues[packet.stream_index].append(
+                Cue(start_ms, end_ms, _text(codecs[packet.stream_index], bytes(packet)))
+            )
     found = [_track(cues[t.index], t.language or "", t.metadata.get("title", "")) for t in tracks]
     return [track for track in found if track]
 

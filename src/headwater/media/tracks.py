@@ -1,4 +1,4 @@
-"""Which of a recording's tracks are the recording: the rest are covers, comments and other languages."""
+"""Which of a recording's tracks are the recording: the rest are covers, comments, languages."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""Runs a function in a fresh process: media libraries crash, hang and take memory, and the node must not."""
+"""Runs a function in a fresh process: media libraries crash, hang and take memory."""
 
 import asyncio
 import os
@@ -63,7 +63,7 @@ async def in_process(
     except BaseException:
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                # Not process.kill(): that looks for the end itself, and asyncio's watcher misses it.
+                # Not process.kill(): it looks for the end itself, which asyncio then misses.
                 os.kill(process.pid, signal.SIGKILL)
         raise
     finally:
@@ -96,7 +96,8 @@ async def _outcome(
             ) from error
         except TimeoutError as error:
             raise MediaError(
-                f"reading {subject} got nowhere for {max_silence_s:.0f} s: it is damaged, or its disk hangs"
+                f"reading {subject} got nowhere for {max_silence_s:.0f} s: it is damaged,"
+                " or its disk hangs"
             ) from error
         if kind == PROGRESS:
             if progress is not None:

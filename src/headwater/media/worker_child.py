@@ -1,7 +1,7 @@
-"""The far side of `media/worker.py`: one call arrives on stdin, its progress and its end leave on stdout.
+"""The far side of `media/worker.py`: a call arrives on stdin, its progress and end leave on stdout.
 
-Both directions are typed MessagePack, never pickle: this process reads strangers' media, and what it
-says afterwards is checked against the function's annotations like anything else from outside."""
+Both directions are typed MessagePack, never pickle: this process reads strangers' media, and what
+it says afterwards is checked against the function's annotations like anything else from outside."""
 
 import importlib
 import os
@@ -106,7 +106,7 @@ def _run(call: bytes, out: BinaryIO) -> None:
 
 
 def _die_with_parent(stdin: BinaryIO) -> None:
-    """The parent holds stdin open as long as it wants this process; the end of it comes even after kill -9."""
+    """The parent holds stdin open while it wants this process: even its kill -9 ends it."""
     stdin.read()
     os._exit(1)
 

@@ -1,7 +1,6 @@
 """What this node shares of the person's own: folders that it watches, single files, uploads."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +42,9 @@ class Shared:
 
 
 class Shares:
-    """Theory of operation. The lookout finds files and waits until they have settled; the work makes
-    entries of them, through the publication; the files remember what became of each and tell the
-    mesh. All of them run in run(); what is asked for before that waits for it."""
+    """Theory of operation. The lookout finds files and waits until they have settled; the work
+    makes entries of them through the publication; the files remember what became of each and tell
+    the mesh. All of it happens in run(); what is asked for before that waits for it."""
 
     def __init__(
         self,
@@ -96,7 +95,9 @@ class Shares:
             return [self._watch_folder(path, prepare)]
         seen = look(path, None)
         if not isinstance(seen, Stamp):
-            raise LocalUsageError(f"{path.name} cannot be shared: {seen or 'it is no regular file'}")
+            raise LocalUsageError(
+                f"{path.name} cannot be shared: {seen or 'it is no regular file'}"
+            )
         return [self._ask_for(path, seen, self._activity.start("share", path.name), prepare, title)]
 
     def unshare(self, path: Path | None = None, video: VideoId | None = None) -> list[VideoId]:
@@ -213,17 +214,14 @@ class Shares:
     def _ask_for(
         self, path: Path, seen: Stamp, job: Job, prepare: bool | None, title: str | None
     ) -> Job:
-        before = self._files.get(path)
-        wish = replace(
-            before or Record(), is_asked=True, is_excluded=False, prepare=prepare, title=title or ""
-        )
-        is_same = before is not None and (before.prepare, before.title) == (prepare, title or "")
-        if is_same and before is not None and before.entry and before.is_published:
-            if self._files.is_known(path, seen):
-                self._files.change(path, wish)
-                job.video = before.entry.video.hex()
-                self._activity.end(job, "done")
-                return job
+        before = self._files.get(path) or Record()
+        wish = replace(before, is_asked=True, is_excluded=False, prepare=prepare, title=title or "")
+        is_same = (before.prepare, before.title) == (wish.prepare, wish.title)
+        if is_same and before.entry and before.is_published and self._files.is_known(path, seen):
+            self._files.change(path, wish)
+            job.video = before.entry.video.hex()
+            self._activity.end(job, "done")
+            return job
         self._files.change(path, replace(wish, stamp=None))
         job = self._work.expect(path, job)
         self._lookout.places_changed()

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from headwater.catalog.catalogue import Catalogue
 from headwater.media.extras import Extras
-from headwater.media.probe import Probe
+from headwater.media.recording import Probe
 from headwater.store.store import Store
 from headwater.store.torrent import Torrent
 from headwater.wire.ids import VideoId

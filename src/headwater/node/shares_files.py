@@ -26,7 +26,7 @@ def _identity(stamp: Stamp) -> _Identity:
 
 
 class SharedFiles:
-    """Records by path, mirrored in memory. Each change is in the index before the mesh hears of it."""
+    """Records by path, mirrored in memory. A change is in the index before the mesh hears of it."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class SharedFiles:
         return record.stamp.is_same_content(stamp)
 
     def match(self, stamp: Stamp) -> Path | None:
-        """A published path that held this very file when it was last seen: it was renamed, perhaps."""
+        """A published path that held this very file when last seen: perhaps it was renamed."""
         return self._by_identity.get(_identity(stamp))
 
     # Folders and wishes.
@@ -101,7 +101,7 @@ class SharedFiles:
     # What became of a file.
 
     def published(self, path: Path, stamp: Stamp, entry: VideoEntry, note: str) -> None:
-        """It is in the store: remember that, then tell the mesh; what it was before is taken back."""
+        """It is in the store: remember that, tell the mesh, take back what it was before."""
         before = self._records.get(path) or Record()
         self.change(
             path,
@@ -114,7 +114,7 @@ class SharedFiles:
         self._publish([self._channel.tell(entry)])
 
     def failed(self, path: Path, stamp: Stamp | None, problem: str) -> None:
-        """It is not shared as it is now; a stamp: not to be tried again before it changes."""
+        """It is not shared as it is now; with a stamp: not tried again before it changes."""
         before = self._records.get(path) or Record()
         self.change(
             path,
@@ -124,7 +124,7 @@ class SharedFiles:
             self._take_back(VideoId(before.entry.video))
 
     def moved(self, old: Path, new: Path, stamp: Stamp) -> None:
-        """The same bytes under another name: the entry gets the name, the video stays what it is."""
+        """The same bytes under another name: the entry gets it, the video stays what it is."""
         record = self._records[old]
         assert record.entry is not None
         title = record.title or title_of(new)
@@ -136,7 +136,7 @@ class SharedFiles:
         self._publish([self._channel.tell(entry)])
 
     def gone(self, path: Path, problem: str = "") -> VideoId | None:
-        """It is shared no more; with a problem, its record stays to tell why. What was taken back."""
+        """It is shared no more; its record may stay to tell why. What was taken back."""
         record = self._records.get(path)
         if record is None:
             return None
@@ -166,7 +166,7 @@ class SharedFiles:
         return tuple(self._paths.get(video, ()))
 
     def tell_again(self) -> None:
-        """At start: what the catalogue lost or never heard is told; what the store lost is made anew."""
+        """At start: what the catalogue never heard is told; what the store lost is made anew."""
         untold: list[Item] = []
         for path, record in self.items():
             if record.entry is None or not record.is_published:
@@ -189,7 +189,9 @@ class SharedFiles:
             self._publish([self._channel.retract(video)])
             self.dropped.put_nowait(video)
             return
-        other = next(iter(others))  # it may be that the store reads the bytes where they are no more
+        other = next(
+            iter(others)
+        )  # it may be that the store reads the bytes where they are no more
         record = self._records[other]
         self.change(other, replace(record, stamp=None))
 

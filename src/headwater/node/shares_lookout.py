@@ -1,9 +1,9 @@
-"""Finds out which shared files appeared, changed, settled, moved or went, and asks for what follows."""
+"""Finds out which shared files appeared, changed, settled, moved or went, and has that followed."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -64,7 +64,7 @@ class Lookout:
             group.create_task(self._wait_until_settled(), name="shares.settle")
 
     def places_changed(self) -> None:
-        """Folders or single files were added or taken away: look at all, watch what is shared now."""
+        """Folders or files were added or taken away: look at all, watch what is shared now."""
         self._rescan.set()
         self._watch_again.set()
 
@@ -148,7 +148,7 @@ class Lookout:
                 looks[path] = look(path, None)
             elif folder is None or path.is_relative_to(self._state):
                 continue
-            elif path.is_dir() or record is None and is_below_hidden(path, folder):
+            elif path.is_dir() or (record is None and is_below_hidden(path, folder)):
                 self._rescan.set()
             else:
                 looks[path] = look(path, folder)

@@ -17,7 +17,7 @@ _ODD = frozenset('<>:"|?*')
 
 
 def safe_name(name: str) -> str:
-    """The name as a file may have it everywhere. Raises: LocalUsageError when nothing of it is left."""
+    """The name as any file system takes it. Raises: LocalUsageError when nothing of it is left."""
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
     clean = "".join(c for c in last if unicodedata.category(c) not in ("Cc", "Cs", "Zl", "Zp"))
     clean = "".join("_" if c in _ODD else c for c in clean).strip(" ").rstrip(".").lstrip(".")
@@ -25,7 +25,9 @@ def safe_name(name: str) -> str:
         clean = f"_{clean}"
     clean = _shortened(clean)
     if not clean.strip(" ._"):
-        raise LocalUsageError(f"{name[:80]!r} is no name for a file: rename it, then upload it again")
+        raise LocalUsageError(
+            f"{name[:80]!r} is no name for a file: rename it, then upload it again"
+        )
     return clean
 
 

@@ -61,7 +61,7 @@ class Publication:
         self._stored = {path: stored for stored, path in _originals(store)}
 
     async def look_into(self, wanted: Wanted, job: Job) -> tuple[Probe | None, str]:
-        """What the recording is, None for any other file; and what to tell about that, if anything."""
+        """What the recording is, None for any other file; and what to tell about it."""
         self._activity.progress(job, "probing", 0, 0)
         if not may_be_media(await asyncio.to_thread(read_head, wanted.path, HEAD_BYTES)):
             return None, ""
@@ -91,7 +91,7 @@ class Publication:
         return await self._compose(wanted, torrent, probe, extras)
 
     async def prepared(self, wanted: Wanted, job: Job) -> VideoEntry:
-        """The entry of a copy that browsers can play; the file stays as it is. Raises: NodeError."""
+        """The entry of a copy that browsers play; the file stays as it is. Raises: NodeError."""
         path = wanted.path
         stored = self._stored.pop(path, None)
         if stored and stored.owned and _is_newer(stored.path, wanted.stamp) and stored.torrent:
@@ -131,7 +131,7 @@ class Publication:
             self._activity.progress(job, "hashing", done, total)
 
         tell(0, 0)
-        if path.stat().st_size <= SMALL_BYTES:
+        if (await asyncio.to_thread(path.stat)).st_size <= SMALL_BYTES:
             return await asyncio.to_thread(jobs.create_torrent, _tell_nobody, path, name)
         return await in_process(jobs.create_torrent, path, name, progress=tell)
 
@@ -181,7 +181,7 @@ def relocate(store: Store, video: VideoId, path: Path, stamp: Stamp) -> None:
 
 async def _to_the_end(function: Callable[[], object]) -> None:
     """In a thread; when cancelled, only after it is done: it must not go on behind our back."""
-    running = asyncio.ensure_future(asyncio.to_thread(function))
+    running = asyncio.get_running_loop().run_in_executor(None, function)
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:
@@ -190,7 +190,7 @@ async def _to_the_end(function: Callable[[], object]) -> None:
 
 
 def _originals(store: Store) -> list[tuple[StoredVideo, Path]]:
-    """What was stored before a kill that came before the index was told; most will be known to it."""
+    """What was stored before a kill that came before the index was told."""
     stored = [video for video in map(store.get, store.videos()) if video is not None]
     shared = [(video, video.source if video.owned else video.path) for video in stored]
     return [(video, path) for video, path in shared if path is not None]

@@ -26,11 +26,11 @@ class Scan:
     files: dict[Path, Stamp] = field(default_factory=dict)
     problems: dict[Path, str] = field(default_factory=dict)
     is_complete: bool = True
-    """False: the folder is not there or cannot be read, so nothing follows from what was not seen."""
+    """False: the folder cannot be read, so nothing follows from what was not seen."""
 
 
 def is_passed_over(name: str) -> bool:
-    """Hidden, half downloaded, or made by a file manager: nobody wants these shared, nor told of."""
+    """Hidden, half downloaded, or made by a file manager: nobody wants these shared."""
     return name.startswith(".") or name.lower().endswith(_UNFINISHED) or name.lower() in _CLUTTER
 
 
@@ -45,7 +45,7 @@ def shown(path: Path) -> Path:
 
 
 def look(path: Path, within: Path | None) -> Stamp | str | None:
-    """What the file is now; or why it is not shared; or None when it is not there, or not for sharing.
+    """What the file is now; or why it is not shared; or None when it is none.
 
     `within`: the watched folder that it was found in; a link must not lead out of it."""
     if within is not None and is_passed_over(path.name):
@@ -80,7 +80,7 @@ def _look_through(path: Path, within: Path | None) -> Stamp | str | None:
 
 
 def scan(folder: Path, not_in: Path) -> Scan:
-    """All files below `folder`, but none below `not_in` (the node's own state). Blocks; never raises."""
+    """All files below `folder`, but none below `not_in`, the node's own state. Blocks."""
     found = Scan()
     todo = [(folder, 0)]
     while todo:

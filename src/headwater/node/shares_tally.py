@@ -1,4 +1,4 @@
-"""How far the first look through a newly shared folder is, as one job for the person who shared it."""
+"""How far the first look through a newly shared folder is, as one job for who shared it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ class _Tally:
 
 
 class Tallies:
-    """Shape: one running job a folder; it ends with the last of the files that the first look found."""
+    """Shape: a job a folder; it ends with the last of the files that the first look found."""
 
     def __init__(self, activity: Activity) -> None:
         self._activity = activity

@@ -20,7 +20,7 @@ _WRITE_BYTES = 1024 * 1024
 
 
 class Uploads:
-    """The folder, `*.part` files in it being uploads under way (or cut off: gone at the next start)."""
+    """The folder; `*.part` in it are under way, or were cut off: the next start clears those."""
 
     def __init__(self, folder: Path, reserve_bytes: int) -> None:
         self._folder, self._reserve_bytes = folder, reserve_bytes
@@ -35,7 +35,7 @@ class Uploads:
         total: int | None,
         progress: Callable[[int], None],
     ) -> Path:
-        """The file, on disk. Raises: LocalUsageError for a name or a body that cannot be; StorageFull."""
+        """The file, on disk. Raises: LocalUsageError for an odd name or body; StorageFull."""
         name = safe_name(name)
         self._check_room(total or 0)
         part = self._folder / f"{secrets.token_hex(8)}.part"

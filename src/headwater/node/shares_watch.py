@@ -21,8 +21,8 @@ async def watch(
 ) -> AsyncGenerator[set[Path], None]:
     """What was touched in these folders (`is_deep`: and below them), until `stop`.
 
-    Ends early, and says so in the log, where the system cannot watch: a file system without events, or no
-    watches left. The caller looks for itself now and then in any case."""
+    Ends early, and says so in the log, where the system has no watches left. The caller looks for
+    itself now and then in any case, since some file systems tell nothing."""
     there = [folder for folder in folders if folder.is_dir()]
     if not there:
         return

@@ -166,7 +166,9 @@ class Work:
             self._files.failed(path, wanted.stamp, "sharing it was cancelled: share it again")
         self._end(path, "cancelled")
 
-    def _end(self, path: Path, phase: Literal["done", "failed", "cancelled"], error: str = "") -> None:
+    def _end(
+        self, path: Path, phase: Literal["done", "failed", "cancelled"], error: str = ""
+    ) -> None:
         self._wanted.pop(path, None)
         self._probes.pop(path, None)
         self._tallies.ended(path, is_shared=phase == "done")

@@ -1,8 +1,8 @@
 """A file's hybrid info-dict and its Merkle leaves, from one reading pass. Source: BEP 3, BEP 52.
 
-libtorrent's Python bindings have no way to hand in v2 hashes and none to take the leaves out, so the
-info-dict is put together here, byte for byte as libtorrent does it (a test holds that), and libtorrent
-has the last word: it must find the same infohashes in it, else nothing is published."""
+libtorrent's Python bindings have no way to hand in v2 hashes and none to take the leaves out, so
+the info-dict is put together here, byte for byte as libtorrent does it (a test holds that), and
+libtorrent has the last word: it must find the same infohashes in it, else nothing is published."""
 
 import os
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ _BATCH_PIECES = 64
 
 
 def create(report: Report, path: Path, file_name: str) -> tuple[Torrent, bytes]:
-    """The torrent of the file as it lies at `path`, to be known as `file_name`, and its leaves (32 bytes each).
+    """The torrent of the file at `path`, to be known as `file_name`, and its leaves, 32 bytes each.
 
-    `report` gets bytes. Raises: NotFound; LocalUsageError for an empty file or a name that other machines
+    `report` gets bytes. Raises: NotFound; LocalUsageError for an empty file or a name that others
     would refuse; Unavailable when the file changed meanwhile: try again once it stays as it is."""
     try:
         check_file_name(file_name)
