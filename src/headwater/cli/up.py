@@ -66,7 +66,6 @@ def up(
     """Run a node: share the folders, serve the page, until Ctrl-C."""
     from headwater.cli import settings
     from headwater.cli.lock import state_lock
-    from headwater.cli.running import run_node
 
     asked = settings.load(
         state=session.state,
@@ -90,6 +89,8 @@ def up(
     )
     _check_folders(asked)
     with state_lock(session.state):
+        from headwater.cli.running import run_node  # takes a second: not for a refusal
+
         run_node(session, asked, sys.stdin.fileno() if until_stdin_closes else None)
 
 

@@ -23,7 +23,7 @@ def list_videos(session: Session, found: Mapping[str, Any], *, none: str) -> Non
     if not videos:
         session.say(none)
         return
-    session.table(("Title", ">Length", ">Size", "From", "Here"), [_row(video) for video in videos])
+    session.table(("Title", ">Length", ">Size", "From", "Where"), [_row(video) for video in videos])
     if len(videos) < found["total"]:
         session.say(
             f"{len(videos)} of {found['total']}: --limit shows more, `headwater search WORDS` fewer"
@@ -33,17 +33,20 @@ def list_videos(session: Session, found: Mapping[str, Any], *, none: str) -> Non
 def _row(video: Video) -> tuple[str, ...]:
     length = units.duration(video["duration_s"]) if video["duration_s"] else "-"
     channel = "you" if video["channel"]["is_me"] else video["channel"]["name"]
-    return video["title"], length, units.size(video["size_bytes"]), channel, _here(video)
+    return video["title"], length, units.size(video["size_bytes"]), channel, _where(video)
 
 
-def _here(video: Video) -> str:
+def _where(video: Video) -> str:
+    """`here, 2 machines`: this one first, then how many others have all of it or some."""
     if video["problem"]:
         return str(video["problem"])
-    machines = len(video["holders"])
-    where = f"{machines} machine" + ("" if machines == 1 else "s")
+    others = sum(not holder["is_me"] for holder in video["holders"])
+    words = [f"{others} machine{'' if others == 1 else 's'}"] if others else []
     if video["state"] == "partial":
-        return f"{100 * video['have_bytes'] // video['size_bytes']} %, on {where}"
-    return {"shared": "shared", "kept": "kept"}.get(video["state"], "no") + f", on {where}"
+        words.insert(0, f"{100 * video['have_bytes'] // video['size_bytes']} % here")
+    elif video["state"] in ("shared", "kept"):
+        words.insert(0, "here")
+    return ", ".join(words) or "nobody has it now"
 
 
 def resolve(session: Session, api: Api, text: str) -> Video:

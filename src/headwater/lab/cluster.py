@@ -109,7 +109,8 @@ class Cluster:
     ) -> None:
         try:
             await asyncio.gather(*(node.stop() for node in self.nodes.values()))
-            await self._listening.__aexit__(kind, error, trace)
+            # the listeners have ended with their nodes; an error of the caller's stays as it is
+            await self._listening.__aexit__(None, None, None)
         finally:
             if self._is_temporary:
                 await asyncio.to_thread(shutil.rmtree, self.root, ignore_errors=True)
