@@ -63,3 +63,14 @@ def test_forgeries_and_other_items_are_refused() -> None:
 def test_garbage_is_refused(body: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_record(body)
+
+
+def test_endless_nesting_is_refused_like_other_garbage() -> None:
+    signed = msgspec.msgpack.encode(sign_item(KEY, RECORD).signed)
+    longer = b"\x94" + signed[1:] + b"\x91" * 40_000  # a fourth element, lists without end
+    for body in (
+        b'{"item": "", "more": ' + b"[" * 60_000,
+        json.dumps({"item": base64.b64encode(longer).decode()}).encode(),
+    ):
+        with pytest.raises(RemoteProtocolError):
+            decode_record(body)

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from headwater.errors import LocalUsageError, RemoteProtocolError, Unavailable
+from headwater.wire.frames import MALFORMED
 from headwater.wire.items import Item, NodeRecord, Signed, open_item
 
 __all__ = ["DEFAULT_PORT", "PATH", "decode_record", "encode_record", "fetch_record", "page_of"]
@@ -59,7 +60,7 @@ def decode_record(body: bytes) -> Item:
     try:
         raw = base64.b64decode(_answer_decoder.decode(body).item, validate=True)
         signed = _signed_decoder.decode(raw)
-    except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+    except (*MALFORMED, binascii.Error, ValueError) as error:
         raise RemoteProtocolError(f"that is no Headwater node: {error}") from error
     item = open_item(signed)
     if not isinstance(item.body, NodeRecord):
