@@ -250,6 +250,18 @@ def test_addresses_survive_a_restart_the_last_heard_first(tmp_path: Path, clock:
     catalogue.close()
 
 
+def test_a_node_is_called_what_it_was_called_last(tmp_path: Path, clock: Clock) -> None:
+    catalogue = Catalogue(tmp_path / "c.db", clock)
+    assert catalogue.last_name(ANNA.id) == ""
+    catalogue.add([ANNA.record(name="laptop")])
+    catalogue.add([ANNA.record(name="Anna's laptop", version=NOW_MS + 1)])
+    clock.now_ms += 10**9
+    catalogue.close()
+    catalogue = Catalogue(tmp_path / "c.db", clock)
+    assert catalogue.last_name(ANNA.id) == "Anna's laptop"
+    catalogue.close()
+
+
 def test_a_heartbeat_writes_nothing(tmp_path: Path, clock: Clock) -> None:
     catalogue = Catalogue(tmp_path / "c.db", clock)
     catalogue.add([ANNA.record()])
