@@ -5,17 +5,18 @@ import itertools
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 from headwater.catalog.catalogue import Catalogue
 from headwater.catalog.rows import CataloguedVideo
-from headwater.errors import NodeError, NotFound, RemoteProtocolError
+from headwater.errors import NodeError, NotFound
 from headwater.node.config import StoreConfig
 from headwater.store.shape import VideoShape
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.transfer.client import BlockClient
+from headwater.transfer.followers import Followers
 from headwater.transfer.passing import PassingVideo
 from headwater.transfer.port import Blocks, Neighbour, Neighbours
 from headwater.transfer.reader import MAX_AHEAD_BYTES, Reader, Reading
@@ -32,8 +33,6 @@ LINGER_S = 15.0
 SEEK_HOLDERS_S = 2.0
 ANNOUNCE_LATER_S = 0.2
 MAX_DIALLED_HOLDERS = 8
-HAVE_EVERY_S = 0.1
-MAX_FOLLOWED_PER_NEIGHBOUR = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,6 @@ class _Active:
     seeking: "asyncio.Task[None]"
     copies: int = 0
     idle_since: float | None = None
-    have_pending: set[int] = field(default_factory=set)
 
 
 class Transfers:
@@ -90,16 +88,14 @@ class Transfers:
         """What the owner asked for, here or on its way: never dropped to make room."""
         self._passing: dict[VideoId, PassingVideo] = {}
         self._sessions: dict[VideoId, dict[str, Reading]] = {}
-        self._followers: dict[VideoId, set[NodeId]] = {}
-        self._have_pending: dict[VideoId, set[int]] = {}
-        self._have_wake = asyncio.Event()
+        self._followers = Followers(store, neighbours)
         self._group: asyncio.TaskGroup | None = None
         self._seeds = itertools.count(int.from_bytes(me[:4], "big"))
 
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as self._group:
-            self._group.create_task(self._tell_followers(), name="transfers.have")
+            self._group.create_task(self._followers.run(), name="transfers.followers")
             while True:
                 await asyncio.sleep(1.0)
                 self._retire_idle()
@@ -239,7 +235,8 @@ class Transfers:
 
     async def _seek_holders(self, swarm: Swarm) -> None:
         """Dial holders that are no neighbours, for as long as the swarm runs."""
-        await asyncio.sleep(ANNOUNCE_LATER_S)  # somebody waits for the first blocks now
+        if swarm.schedule.sources():
+            await asyncio.sleep(ANNOUNCE_LATER_S)  # somebody waits for the first blocks now
         if isinstance(swarm.stored, StoredVideo) and not swarm.stored.is_whole:
             self._announce(swarm.stored.video, "partial")
         while True:
@@ -268,17 +265,16 @@ class Transfers:
         self._client.neighbour_down(node)
         for active in self._active.values():
             active.swarm.remove_source(node)
-        for followers in self._followers.values():
-            followers.discard(node)
+        self._followers.neighbour_down(node)
 
     def control(self, neighbour: Neighbour, message: Follow | Unfollow | Have) -> None:
         """What a neighbour says about videos. Raises: RemoteProtocolError past a bound."""
         video = VideoId(message.video)
         match message:
             case Follow():
-                self._follow(neighbour, video)
+                self._followers.follow(neighbour, video)
             case Unfollow():
-                self._followers.get(video, set()).discard(neighbour.node)
+                self._followers.unfollow(neighbour.node, video)
             case Have():
                 for active in self._actives(video):
                     self._note_have(active.swarm, neighbour, message)
@@ -291,57 +287,18 @@ class Transfers:
             swarm.add_source(node, neighbour.rtt_s, whole=have.whole)
             swarm.source_has(node, have.first_piece, have.bits, whole=have.whole)
 
-    def _follow(self, neighbour: Neighbour, video: VideoId) -> None:
-        followed = sum(1 for nodes in self._followers.values() if neighbour.node in nodes)
-        if followed >= MAX_FOLLOWED_PER_NEIGHBOUR:
-            raise RemoteProtocolError(f"more than {MAX_FOLLOWED_PER_NEIGHBOUR} videos followed")
-        self._followers.setdefault(video, set()).add(neighbour.node)
-        stored = self._store.get(video)
-        if stored is not None and not stored.problem:
-            bits = b"" if stored.is_whole else stored.pieces_have()
-            neighbour.send(Have(video, 0, bits, whole=stored.is_whole))
-
-    # Telling others.
-
-    def _pieces_arrived(self, stored: Blocks, pieces: Sequence[int]) -> None:
-        if stored.torrent is None:
+    def _pieces_arrived(self, blocks: Blocks, pieces: Sequence[int]) -> None:
+        if blocks.torrent is None:
             return  # cannot be proven to others yet; told of when it is
-        self._have_pending.setdefault(stored.video, set()).update(pieces)
-        self._have_wake.set()
-        if stored.is_whole:
-            self._announce(stored.video, "whole")
-
-    async def _tell_followers(self) -> None:
-        while True:
-            await self._have_wake.wait()
-            self._have_wake.clear()
-            pending, self._have_pending = self._have_pending, {}
-            for video, pieces in pending.items():
-                self._tell(video, pieces)
-            await asyncio.sleep(HAVE_EVERY_S)
-
-    def _tell(self, video: VideoId, pieces: set[int]) -> None:
-        stored = self._store.get(video)
-        if stored is None or not pieces:
-            return
-        first = min(pieces) // 8 * 8
-        bits = bytearray((max(pieces) - first) // 8 + 1)
-        for piece in pieces:
-            bits[(piece - first) // 8] |= 0x80 >> piece % 8
-        message = Have(video, first, bytes(bits), whole=stored.is_whole)
-        for node in self._followers.get(video, ()):
-            neighbour = self._neighbours.get(node)
-            if neighbour is not None:
-                neighbour.send(message)
+        self._followers.note(blocks.video, pieces)
+        if blocks.is_whole:
+            self._announce(blocks.video, "whole")
 
     def gone(self, video: VideoId) -> None:
         """Nothing of it is served from here any more."""
         self.stop(video)
         self._announce(video, "gone")
-        for node in self._followers.pop(video, set()):
-            neighbour = self._neighbours.get(node)
-            if neighbour is not None:
-                neighbour.send(Have(video, gone=True))
+        self._followers.gone(video)
 
     # Whole copies and blobs.
 
