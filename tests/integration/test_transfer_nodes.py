@@ -1,6 +1,7 @@
 """Transfers between whole nodes over real links: honest ones, dying ones, lying ones."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from headwater.node.node import Node
 from headwater.transfer.client import MAX_FALSE_ANSWERS
 from headwater.transfer.port import Neighbour
 from headwater.wire import frames
-from headwater.wire.items import Holding, sign_item
+from headwater.wire.items import Holding, Retraction, sign_item
 from headwater.wire.messages import BlocksReply, GetBlocks, GetInfo, InfoReply, Request
 
 SIZE = 5 * 1024 * 1024 + 12345
@@ -290,5 +291,26 @@ def test_a_stopped_node_goes_on_with_its_copies_and_fetches_nothing_twice(tmp_pa
                 await until(lambda: b.transfers.open(file.video).is_whole)
                 await until(lambda: all(job.is_ended for job in b.activity.jobs()))
                 assert a.traffic.up.total_bytes < SIZE + 1_500_000, before
+
+    asyncio.run(run())
+
+
+def test_what_its_channel_takes_back_is_dropped_unless_kept(tmp_path: Path) -> None:
+    async def run() -> None:
+        watched, kept = (make_file(tmp_path / f"{name}.mp4", 300_000) for name in "wk")
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            for file in (watched, kept):
+                publish(a, file)
+                await _knows(b, file.video)
+                await read_all(b, file.video)
+            job = b.keep(kept.video)
+            await until(lambda: job.is_ended)
+            for file in (watched, kept):
+                b.transfers.stop(file.video)
+                entry = Retraction(time.time_ns() // 1_000_000 + 1000, file.video)
+                a.gossip.publish([sign_item(a.identity.key, entry)])
+            await until(lambda: b.catalogue.entry(kept.video) is None)
+            await until(lambda: b.store.get(watched.video) is None)
+            assert b.store.get(kept.video) is not None
 
     asyncio.run(run())

@@ -25,6 +25,7 @@ from headwater.node.dispatch import Dispatch
 from headwater.node.events import Event, Events
 from headwater.node.mesh import Mesh
 from headwater.node.neighbours import Neighbours
+from headwater.node.posters import Posters
 from headwater.node.records import Records
 from headwater.node.runtime import remove_runtime, write_runtime
 from headwater.node.shares import Shares
@@ -37,7 +38,7 @@ from headwater.transfer.traffic import Traffic
 from headwater.transfer.transfers import Transfers
 from headwater.web.server import WebServer
 from headwater.wire.ids import NodeId, VideoId, short_id
-from headwater.wire.items import Item, NodeRecord, Signed
+from headwater.wire.items import Item, NodeRecord, Retraction, Signed
 
 __all__ = ["Node"]
 
@@ -132,6 +133,7 @@ class Node:
         )
         self.server = BlockServer(self.store, bulk, self._hosts, up_limit, self.traffic, clock)
         dispatch.connect(self.gossip, self.transfers, self.server)
+        self._posters = Posters(self.transfers)
         self._copies = Copies(
             config.state, self.store, self.transfers, self.activity, self._title_of
         )
@@ -162,6 +164,7 @@ class Node:
             "copies": self._copies.run(),
             "shares": self.shares.run(),
             "records": self._records.run(),
+            "posters": self._posters.run(),
             "mesh": self._mesh.run(),
         }
         if self.config.discovery.lan:
@@ -235,6 +238,10 @@ class Node:
     # What the parts tell.
 
     def _catalogue_changed(self, items: Sequence[Item]) -> None:
+        self._posters.heard(items)
+        for item in items:
+            if isinstance(item.body, Retraction):
+                self.transfers.retracted(VideoId(item.body.video))
         if any(isinstance(item.body, NodeRecord) for item in items):
             self.events.publish(Event("peers"))
         if any(not isinstance(item.body, NodeRecord) for item in items):

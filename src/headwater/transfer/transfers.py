@@ -202,6 +202,16 @@ class Transfers:
             for neighbour in self._neighbours.connected().values():
                 neighbour.send(Unfollow(blocks.video))
 
+    def retracted(self, video: VideoId) -> None:
+        """Its channel took it back: what nobody watches now, or asked to keep, is dropped."""
+        stored = self._store.get(video)
+        is_listed = self._catalogue.entry(video) is not None
+        if stored is None or not stored.is_fetched or is_listed:
+            return
+        if video not in self.kept and not self._actives(video):
+            self._store.remove(video)
+            self.gone(video)
+
     def _make_room(self) -> bool:
         """Drop what was only watched, longest ago of all; False where there is nothing."""
         watched = [
