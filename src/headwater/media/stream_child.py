@@ -22,7 +22,7 @@ from headwater.media.stream_source import PipedFile
 
 __all__ = ["main"]
 
-NICENESS = 5
+NICENESS = 2
 MAX_MEMORY_BYTES = 4 * 1024**3
 
 

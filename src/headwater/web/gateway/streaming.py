@@ -52,6 +52,9 @@ class ReadResponse(Response):
                 sent += len(chunk)
                 is_last = sent == self._length
                 await send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
+                await asyncio.sleep(
+                    0
+                )  # a read that never waits must not keep us from hearing of an end
         except NodeError as error:
             log.info("gateway.read_failed", extra={"code": error.code, "reason": str(error)})
             if not sent:
