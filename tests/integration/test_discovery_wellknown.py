@@ -1,6 +1,7 @@
 """`host:port` asked for its record, over real HTTP."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,6 +32,8 @@ async def page(answer: bytes, *, hangs: bool = False) -> AsyncIterator[tuple[str
             pass
         finally:
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async with asyncio.TaskGroup() as group:
         server = await asyncio.start_server(

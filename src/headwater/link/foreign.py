@@ -53,7 +53,7 @@ class Call(Generic[T]):
 
 
 def fire(coroutine: Coroutine[Any, None, Any]) -> None:
-    """Run a call that never waits (reset, stop, set_priority) to its end, here and now. Raises:
+    """Run a call that never waits (finish, reset, set_priority) to its end, here and now. Raises:
     what it raises."""
     call = Call(coroutine)
     try:

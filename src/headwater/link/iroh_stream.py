@@ -49,7 +49,11 @@ class IrohStream:
         await self._send_by(self._send.write_all(payload))
 
     async def finish(self) -> None:
-        await self._send_by(self._send.finish())
+        try:
+            await self._settle()
+        except (IrohError, asyncio.InvalidStateError) as error:
+            raise closed(error) from error
+        fire(self._send.finish())  # a mark, sent with the last bytes: a lost link shows elsewhere
 
     async def _send_by(self, coroutine: Coroutine[Any, Any, None]) -> None:
         call = Call(coroutine)
