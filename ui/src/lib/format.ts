@@ -138,8 +138,27 @@ export function jobRate(job: Pick<Job, "rate" | "unit">): string {
   return job.unit === "ms" ? `${(job.rate / 1000).toFixed(1)} times playing speed` : `${bytes(job.rate)}/s`;
 }
 
-/** "1920 x 1080, H.264, AAC": for the details of a video. */
+const CODECS: Record<string, string> = {
+  h264: "H.264",
+  hevc: "H.265",
+  vp8: "VP8",
+  vp9: "VP9",
+  av1: "AV1",
+  mpeg4: "MPEG-4",
+  aac: "AAC",
+  opus: "Opus",
+  mp3: "MP3",
+  vorbis: "Vorbis",
+  flac: "FLAC",
+  ac3: "AC-3",
+};
+
+function codec(name: string): string {
+  return CODECS[name.toLowerCase()] ?? name;
+}
+
+/** "1920 × 1080, H.264, AAC": for the details of a video. */
 export function technical(video: Video): string {
   const size = video.width && video.height ? `${video.width} × ${video.height}` : "";
-  return [size, ...video.codecs].filter(Boolean).join(", ");
+  return [size, ...video.codecs.map(codec)].filter(Boolean).join(", ");
 }

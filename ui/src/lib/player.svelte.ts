@@ -8,6 +8,8 @@ import type { Video } from "./types";
 const FIRST_RETRY_MS = 400;
 const LONGEST_RETRY_MS = 8000;
 const QUIET_MS = 300;
+/** By then the browser has begun to fetch, whether it said so or not. */
+const BEGIN_MS = 30;
 
 export type Phase = "idle" | "starting" | "playing" | "stalled" | "failing" | "broken";
 
@@ -27,6 +29,8 @@ class Player {
   phase = $state<Phase>("idle");
   /** Longer than a blink in `starting` or `stalled`: only then does the page say anything. */
   waitingLong = $state(false);
+  /** From the first failure until it plays again, however many attempts that takes. */
+  retrying = $state(false);
   paused = $state(true);
   ended = $state(false);
   time = $state(0);
@@ -52,6 +56,8 @@ class Player {
   private firstPlaying = true;
   private frame = 0;
   private generation = 0;
+  /** Id of the video that is being fetched but not told of yet. */
+  private opening = "";
   private captionLine = -1;
   private readonly moved = new WeakSet<VTTCue>();
 
@@ -104,20 +110,43 @@ class Player {
 
   /** Start a video at once. Inside a click this is the first thing to happen. */
   open(video: Video, at = 0): void {
+    if (this.opening === video.id) return;
     if (this.video?.id === video.id && this.phase !== "broken" && this.phase !== "idle") return;
     this.stop();
+    this.resumeAt = at;
+    this.resumePaused = false;
+    this.firstPlaying = true;
+    if (video.stream.kind !== "file") {
+      this.tell(video, at);
+      if (video.stream.kind === "hls") this.load("hls", video.stream.url);
+      return;
+    }
+    // The browser fetches only after whatever runs now: nothing may be drawn before it has begun.
+    const mine = this.generation;
+    this.opening = video.id;
+    const begun = (): void => {
+      clearTimeout(timer);
+      this.element.removeEventListener("loadstart", begun);
+      if (mine !== this.generation) return;
+      this.opening = "";
+      this.tell(video, at);
+    };
+    const timer = setTimeout(begun, BEGIN_MS);
+    this.element.addEventListener("loadstart", begun);
+    this.fetch(video.stream.url);
+  }
+
+  /** Everything that the page draws of a new video. */
+  private tell(video: Video, at: number): void {
     this.video = video;
     this.duration = video.duration_s;
     this.time = at;
     this.caption = -1;
     this.converted = video.stream.kind === "hls";
-    this.firstPlaying = true;
     if (video.poster) this.element.poster = video.poster;
     else this.element.removeAttribute("poster");
     if (video.stream.kind === "none") return;
-    this.resumeAt = at;
-    this.resumePaused = false;
-    this.load(video.stream.kind, video.stream.url);
+    if (this.phase === "idle") this.waits("starting");
     this.addCaptions(video);
   }
 
@@ -133,10 +162,12 @@ class Player {
     this.element.pause();
     this.element.replaceChildren();
     this.element.removeAttribute("src");
-    if (this.phase !== "idle") this.element.load();
+    if (this.phase !== "idle" || this.opening) this.element.load();
+    this.opening = "";
     this.video = null;
     this.phase = "idle";
     this.waitingLong = false;
+    this.retrying = false;
     this.paused = true;
     this.ended = false;
     this.hushed = false;
@@ -196,13 +227,13 @@ class Player {
 
   private load(kind: "file" | "hls", url: string): void {
     this.waits("starting");
-    const e = this.element;
-    if (kind === "hls") {
-      void this.loadHls(url);
-      return;
-    }
-    e.src = url;
-    if (this.resumeAt > 0) e.currentTime = this.resumeAt;
+    if (kind === "hls") void this.loadHls(url);
+    else this.fetch(url);
+  }
+
+  private fetch(url: string): void {
+    this.element.src = url;
+    if (this.resumeAt > 0) this.element.currentTime = this.resumeAt;
     if (!this.resumePaused) this.play();
   }
 
@@ -254,6 +285,7 @@ class Player {
   private settled(): void {
     clearTimeout(this.quietTimer);
     this.waitingLong = false;
+    this.retrying = false;
     if (this.phase !== "broken" && this.phase !== "idle") this.phase = "playing";
     this.readBuffered();
   }
@@ -282,6 +314,7 @@ class Player {
 
   private fails(): void {
     this.phase = "failing";
+    this.retrying = true;
     this.waitingLong = true;
     this.retryTimer = setTimeout(() => this.again(), this.retryMs);
     this.retryMs = Math.min(LONGEST_RETRY_MS, this.retryMs * 2);

@@ -32,6 +32,8 @@ class Router {
   route = $state<Route>(parse(location.pathname, location.search));
   /** How far down each place was left, by history entry. */
   private readonly left = new Map<number, number>();
+  /** Counts every move, back and forward included. */
+  visit = 0;
   private entry = 0;
   private newest = 0;
 
@@ -62,6 +64,7 @@ class Router {
   }
 
   private show(scroll: number): void {
+    this.visit += 1;
     flushSync(() => {
       this.route = parse(location.pathname, location.search);
     });
