@@ -18,15 +18,21 @@ _UNSPACED = re.compile(
 """Scripts that write no spaces between words: each of their signs is indexed as a word of its
 own, and asked for as a phrase of such words, so that any part of a title is found."""
 
+_STROKED = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"}
+)
+"""Letters that Unicode takes apart nowhere, as people type them who lack the key."""
+
 MAX_WORDS = 16
 MAX_TEXT = 400
 
 
 def fold(text: str) -> str:
-    """Lower case, compatibility forms made plain (full width, ligatures), one space between
-    words."""
+    """Lower case, compatibility forms made plain (full width, ligatures, strokes), one space
+    between words."""
     plain = text.encode("utf-8", "ignore").decode().replace("\0", " ")
-    return " ".join(unicodedata.normalize("NFKC", plain).casefold().split())
+    lower = unicodedata.normalize("NFKC", plain).casefold()
+    return " ".join(lower.translate(_STROKED).split())
 
 
 def spread(folded: str) -> str:
