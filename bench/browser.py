@@ -100,7 +100,8 @@ async def browser() -> AsyncIterator[Browser]:
 @contextlib.asynccontextmanager
 async def page_of(chromium: Browser, address: str) -> AsyncIterator[Page]:
     """A page with its first card drawn and its posters there; nothing cached from earlier ones."""
-    context = await chromium.new_context(viewport={"width": 1280, "height": 800})
+    # The page's own policy would forbid what is asked of it here.
+    context = await chromium.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
     try:
         page = await context.new_page()
         await page.add_init_script(WATCHER)
