@@ -22,9 +22,10 @@ from headwater.errors import RemoteProtocolError, Unavailable
 from headwater.link.iroh import bind
 from headwater.link.memory import MemoryLink, Network
 from headwater.link.port import Link, LinkClosed, Stream
-from headwater.node import neighbour, neighbour_hello
+from headwater.node import neighbour_hello, neighbour_requests
 from headwater.node.config import LinkConfig
 from headwater.node.neighbour import MAX_REQUESTS_PER_NEIGHBOUR, Neighbour
+from headwater.node.neighbour_outbox import MAX_QUEUED_FRAMES
 from headwater.wire.frames import MAX_FRAME_BYTES, encode
 from headwater.wire.items import NodeRecord, sign_item
 from headwater.wire.messages import (
@@ -114,7 +115,7 @@ def test_a_neighbour_that_does_not_read_is_closed_as_too_slow() -> None:
             ours, _ = await meet(a, b)
             assert isinstance(ours.link, MemoryLink)
             ours.link.freeze(True)
-            for _ in range(neighbour.MAX_QUEUED_CONTROL + 2):
+            for _ in range(MAX_QUEUED_FRAMES + 2):
                 ours.send(Follow(VIDEO))
             assert "too slow" in await a.recorder.wait("down")
             assert a.neighbours.counters.slow == 1
@@ -433,5 +434,23 @@ def test_a_pong_that_answers_nothing_is_harmless() -> None:
             ours.send(Pong(2**40))
             ours.send(Follow(VIDEO))
             await b.recorder.wait("control")
+
+    asyncio.run(check())
+
+
+def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbour_requests, "ANSWER_TIMEOUT_S", 0.05)
+
+    async def pour(neighbour: Neighbour, request: Request, stream: Stream) -> None:
+        while True:
+            await stream.write(bytes(100_000))
+
+    async def check() -> None:
+        async with people(2, answer=pour) as (a, b):
+            ours, _ = await meet(a, b)
+            stream = await ours.link.open_stream()
+            await stream.write(encode(QUESTION))
+            await until(lambda: b.neighbours.counters.requests_failed)
+            assert set(b.neighbours.connected()) == {a.node}
 
     asyncio.run(check())

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from time import monotonic
 from typing import NoReturn, Protocol
 
@@ -12,6 +11,8 @@ from headwater.link.liveness import Liveness
 from headwater.link.port import Link, LinkClosed, Stream
 from headwater.node.neighbour_counters import NeighbourCounters
 from headwater.node.neighbour_hello import Introduced
+from headwater.node.neighbour_outbox import Outbox
+from headwater.node.neighbour_requests import MAX_REQUESTS_PER_NEIGHBOUR, Requests
 from headwater.wire.frames import HEADER_BYTES, decode, encode, frame_length
 from headwater.wire.ids import NodeId, short_id
 from headwater.wire.items import NodeRecord, Signed
@@ -25,20 +26,12 @@ from headwater.wire.messages import (
     Request,
     control_decoder,
     reply_decoder,
-    request_decoder,
 )
 
 __all__ = ["MAX_REQUESTS_PER_NEIGHBOUR", "Departure", "Handlers", "Neighbour"]
 
-MAX_QUEUED_CONTROL = 4096
-MAX_QUEUED_BYTES = 32 * 1024 * 1024
-MAX_REQUESTS_PER_NEIGHBOUR = 64
-MAX_REQUEST_BYTES = 4096
-REQUEST_TIMEOUT_S = 5.0
-"""For a request to arrive once its stream is open."""
 CLOSED_TIMEOUT_S = 0.2
 RTT_EVERY_S = 2.0
-_WRITE_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
 _RTT_WEIGHT = 0.25
 
@@ -93,11 +86,10 @@ class Neighbour:
         self._control = introduced.stream
         self._handlers, self._counters = handlers, counters
         self._liveness = Liveness(now, silence_s)
-        self._outbox: deque[bytes] = deque()
-        self._queued_bytes = 0
+        self._outbox = Outbox()
         self._has_mail = asyncio.Event()
         self._pinged: tuple[int, float] = (0, 0.0)
-        self._slots = asyncio.Semaphore(MAX_REQUESTS_PER_NEIGHBOUR)
+        self._requests = Requests(self.link, self._answer, counters)
 
     def __repr__(self) -> str:
         return f"Neighbour({short_id(self.node)}, {self.record.name!r})"
@@ -115,13 +107,11 @@ class Neighbour:
         """Queue it, in order; a neighbour that does not read is closed as too slow. Raises:
         ValueError past the largest frame."""
         frame = encode(message)
-        self._outbox.append(frame)
-        self._queued_bytes += len(frame)
+        was_overflowing = self._outbox.is_overflowing
+        self._outbox.put(frame)
         self._counters.control_sent += 1
         self._has_mail.set()
-        if len(self._outbox) > MAX_QUEUED_CONTROL or self._queued_bytes > MAX_QUEUED_BYTES:
-            self._outbox.clear()
-            self._queued_bytes = 0
+        if self._outbox.is_overflowing and not was_overflowing:
             self._counters.slow += 1
             self.link.close("too slow: it did not read what it was told")
 
@@ -163,7 +153,7 @@ class Neighbour:
                 name = short_id(self.node)
                 group.create_task(self._hear(), name=f"neighbour.hear.{name}")
                 group.create_task(self._speak(), name=f"neighbour.speak.{name}")
-                group.create_task(self._serve(group), name=f"neighbour.serve.{name}")
+                group.create_task(self._requests.serve(group), name=f"neighbour.serve.{name}")
                 group.create_task(self._watch(), name=f"neighbour.watch.{name}")
             raise AssertionError("none of its tasks returns")
         except BaseExceptionGroup as errors:
@@ -205,23 +195,16 @@ class Neighbour:
             case _:
                 self._handlers.control(self, message)
 
+    async def _answer(self, request: Request, stream: Stream) -> None:
+        self._liveness.heard(monotonic())
+        await self._handlers.request(self, request, stream)
+
     async def _speak(self) -> NoReturn:
         while True:
             await self._has_mail.wait()
             self._has_mail.clear()
             while self._outbox:
-                await self._control.write(self._batch())
-
-    def _batch(self) -> bytes:
-        """Many small frames in one write: each crossing into the transport costs more than its
-        bytes."""
-        frames = [self._outbox.popleft()]
-        size = len(frames[0])
-        while self._outbox and size < _WRITE_BYTES:
-            frames.append(self._outbox.popleft())
-            size += len(frames[-1])
-        self._queued_bytes -= size
-        return b"".join(frames)
+                await self._control.write(self._outbox.batch())
 
     async def _watch(self) -> NoReturn:
         self._ping(monotonic())
@@ -245,53 +228,6 @@ class Neighbour:
             sample = monotonic() - sent_s
             known = self.rtt_s
             self.rtt_s = sample if known is None else known + _RTT_WEIGHT * (sample - known)
-
-    # Its requests to us
-
-    async def _serve(self, group: asyncio.TaskGroup) -> NoReturn:
-        while True:
-            # All slots taken: the rest waits inside the transport, which holds the other side back
-            # in time.
-            await self._slots.acquire()
-            stream = await self.link.accept_stream()
-            group.create_task(self._answer(stream), name=f"neighbour.answer.{short_id(self.node)}")
-
-    async def _answer(self, stream: Stream) -> None:
-        try:
-            request = await self._request(stream)
-            if request is not None:
-                self._liveness.heard(monotonic())
-                self._counters.requests_served += 1
-                await self._handlers.request(self, request, stream)
-        except (LinkClosed, TimeoutError):
-            self._counters.requests_failed += 1
-            stream.reset()
-        except RemoteProtocolError:
-            stream.reset()
-            raise
-        except Exception:  # a fault of ours in one answer costs that answer
-            self._counters.requests_failed += 1
-            stream.reset()
-            log.exception("neighbour.request_failed", extra={"node": short_id(self.node)})
-        finally:
-            self._slots.release()
-
-    async def _request(self, stream: Stream) -> Request | None:
-        """What is asked; None when the asker thought better of it. Raises: RemoteProtocolError,
-        TimeoutError."""
-        async with asyncio.timeout(REQUEST_TIMEOUT_S):
-            header = await stream.read(HEADER_BYTES)
-            if not header:
-                stream.reset()
-                return None
-            header += await stream.read_exact(HEADER_BYTES - len(header))
-            size = frame_length(header)
-            if size > MAX_REQUEST_BYTES:
-                raise RemoteProtocolError(
-                    f"a request of {size} bytes was announced, the limit is {MAX_REQUEST_BYTES}"
-                )
-            request: Request = decode(await stream.read_exact(size), request_decoder)
-        return request
 
 
 def _give_up(stream: Stream | None) -> None:
