@@ -15,7 +15,7 @@ from av.video.frame import PictureType, VideoFrame
 
 __all__ = ["PICTURES", "SAMPLES", "Sample", "Subtitle", "make_samples", "make_video"]
 
-Picture = Literal["card", "fractal", "life", "colours", "carpet", "rule", "plain"]
+Picture = Literal["card", "fractal", "life", "colours", "carpet", "rule", "plain", "late"]
 VideoCodec = Literal["h264", "hevc", "vp9", "vp8", "mpeg2", "mpeg4"]
 AudioCodec = Literal["aac", "opus", "mp3", "ac3"]
 Subtitle = tuple[int, int, str]
@@ -33,6 +33,7 @@ PICTURES: dict[Picture, str] = {
     "carpet": "sierpinski=size={half}:rate={rate}:seed=2:jump=40,scale={size}:flags=neighbor",
     "rule": "cellauto=size={quarter}:rate={rate}:rule=110:seed=5,scale={size}:flags=neighbor",
     "plain": "color=color=#4060A0:size={size}:rate={rate}",
+    "late": "testsrc2=size={size}:rate={rate},drawbox=t=fill:color=black:enable=lt(t\\,4)",
 }
 """FFmpeg's generators by what they show. {half} and {quarter} of the size keep them fast."""
 
@@ -60,6 +61,7 @@ _AUDIO: dict[AudioCodec, str] = {
 _INDEX_IN_FRONT = {
     ".mp4": {"movflags": "faststart"},
     ".mov": {"movflags": "faststart"},
+    ".m4a": {"movflags": "faststart"},
     ".mkv": {"cues_to_front": "1"},
     ".webm": {"cues_to_front": "1"},
 }
@@ -145,18 +147,18 @@ def make_video(
     turned: int = 0,
     repeats: int = 1,
     subtitles: Sequence[Subtitle] = (),
-    format: str | None = None,
+    muxing: dict[str, str] | None = None,
 ) -> Path:
     """A video with a counter of seconds in its picture, in the container of the name's ending.
 
     `repeats`: it comes so many times over, which makes long videos quickly; rounds of a multiple
     of 8 `seconds` join without a seam. `turned`: degrees by which players are told to turn it.
     `subtitles`: a text track inside (MKV only). Blocking. Raises: av.FFmpegError, OSError."""
-    muxing = _INDEX_IN_FRONT.get(path.suffix, {}) if is_index_in_front else {}
+    usual_muxing = _INDEX_IN_FRONT.get(path.suffix, {}) if is_index_in_front else {}
     graph = _graph(picture, size, rate, base_hz, seconds)
     with (
         av.open(graph, format="lavfi") as source,
-        av.open(str(path), "w", format=format, options=muxing) as out,
+        av.open(str(path), "w", options=usual_muxing if muxing is None else muxing) as out,
     ):
         pictures: Any = None
         sounds: Any = None
