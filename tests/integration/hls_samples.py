@@ -26,7 +26,7 @@ TONE = b"".join(
 def make(
     path: Path,
     *,
-    video: str = "libx264",
+    video: str | None = "libx264",
     audio: str = "aac",
     seconds: int = 8,
     gop: int = 25,
@@ -34,21 +34,26 @@ def make(
 ) -> Path:
     """A recording of 25 pictures a second, a keyframe every `gop` of them; noise makes it large."""
     options = {
+        None: {},
         "libx264": {"preset": "ultrafast", "bf": "2", "g": str(gop), "sc_threshold": "0"},
         "libx265": {"preset": "ultrafast", "x265-params": f"keyint={gop}:log-level=none"},
     }[video]
     with av.open(str(path), "w") as out:
-        picture = cast(VideoStream, out.add_stream(video, rate=25, options=options))
-        picture.width, picture.height, picture.pix_fmt = *SIZE, "yuv420p"
+        picture = None
+        if video is not None:
+            picture = cast(VideoStream, out.add_stream(video, rate=25, options=options))
+            picture.width, picture.height, picture.pix_fmt = *SIZE, "yuv420p"
         sound = cast(AudioStream, out.add_stream(audio, rate=RATE))
         sound.layout = "stereo"
         heard = 0
         for number in range(25 * seconds):
-            out.mux(picture.encode(_picture(number, is_noisy)))
+            if picture is not None:
+                out.mux(picture.encode(_picture(number, is_noisy)))
             while heard < (number + 1) * RATE // 25:
                 out.mux(sound.encode(_sound(heard)))
                 heard += FRAME
-        out.mux(picture.encode(None))
+        if picture is not None:
+            out.mux(picture.encode(None))
         out.mux(sound.encode(None))
     return path
 

@@ -3,6 +3,8 @@
 import asyncio
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +16,7 @@ from av.video.frame import VideoFrame
 from hls_samples import make
 from web_fakes import FakeNode, Serving, serving
 
+from headwater.media import stream
 from headwater.media.hls_boxes import boxes
 from headwater.wire.ids import VideoId
 
@@ -168,3 +171,88 @@ def test_what_is_no_film_or_no_segment_is_not_found(tmp_path: Path) -> None:
             assert got.status_code == 404
 
     run(_test)
+
+
+def test_sound_alone_plays_as_well(tmp_path: Path) -> None:
+    content = make(tmp_path / "song.mka", video=None, audio="flac").read_bytes()
+
+    async def _test(web: Serving) -> None:
+        video = web.node.add(content, file_name="song.mka", plays="transcode")
+        played = await play(web, video, lambda count: list(reversed(range(count))))
+        heard = sounds_of(played.whole)
+        assert all(a + samples == b for (a, samples), (b, _) in pairwise(heard))
+        assert heard[0][0] == 0 and 8 * 48000 <= sum(heard[-1]) < 8.1 * 48000
+
+    run(_test)
+
+
+def test_a_video_that_breaks_its_process_costs_nothing_else(tmp_path: Path) -> None:
+    content = make(tmp_path / "film.mkv").read_bytes()
+    broken = content[: len(content) // 2] + bytes(len(content) // 2)
+
+    async def _test(web: Serving) -> None:
+        video = web.node.add(broken, file_name="film.mkv", plays="remux", duration_ms=8000)
+        base = f"/v/{video.hex()}/hls"
+        for path in ("index.m3u8", "init.mp4", "0.m4s", "2.m4s"):
+            assert (await web.client.get(f"{base}/{path}")).status_code in (200, 404, 415)
+        assert (await web.client.get("/api/v1/status")).status_code == 200
+
+    run(_test)
+
+
+def test_a_process_that_was_killed_is_replaced(tmp_path: Path) -> None:
+    content = make(tmp_path / "film.mkv").read_bytes()
+
+    async def _test(web: Serving) -> None:
+        video = web.node.add(content, file_name="film.mkv", plays="remux")
+        base = f"/v/{video.hex()}/hls"
+        assert (await web.client.get(f"{base}/0.m4s")).status_code == 200
+        session = web.server.streams._sessions[video.hex()]
+        assert session.worker is not None
+        session.worker._process.kill()
+        await session.worker._process.wait()
+        assert (await web.client.get(f"{base}/1.m4s")).status_code == 200
+
+    run(_test)
+
+
+def test_processes_are_bounded_and_the_idle_one_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = make(tmp_path / "film.mkv", seconds=2).read_bytes()
+    monkeypatch.setattr(stream, "MAX_SESSIONS", 1)
+
+    async def _test(web: Serving) -> None:
+        first, second = (web.node.add(content, file_name=f"{n}.mkv", plays="remux") for n in "ab")
+        assert (await web.client.get(f"/v/{first.hex()}/hls/0.m4s")).status_code == 200
+        assert (await web.client.get(f"/v/{second.hex()}/hls/0.m4s")).status_code == 200
+        assert [name.split()[0] for name in web.server.streams.sessions] == [second.hex()]
+        web.node.transfers.readers[second].stalls_at = 0
+        await web.server.streams._end(web.server.streams._sessions[second.hex()])
+        async with asyncio.TaskGroup() as group:
+            busy = group.create_task(web.client.get(f"/v/{second.hex()}/hls/init.mp4"))
+            await web.node.transfers.readers[second].stalled.wait()
+            refused = await web.client.get(f"/v/{first.hex()}/hls/init.mp4")
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+            busy.cancel()
+
+    run(_test)
+
+
+def test_the_process_can_open_nothing() -> None:
+    script = """
+import socket
+from headwater.media.stream_child import _shut_doors
+_shut_doors()
+for attempt in (lambda: open("/etc/hostname"), socket.socket):
+    try:
+        attempt()
+    except OSError as error:
+        assert error.errno == 24
+    else:
+        raise SystemExit("a door is open")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -132,7 +132,7 @@ def main() -> NoReturn:
 
 def _shut_doors() -> None:
     """No file or socket can be opened from here on, and memory has a limit."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))

@@ -1,7 +1,6 @@
-"""Cuts one open recording into HLS segments, each on its own and in any order.
+"""Makes the HLS segments of one open recording, each on its own and in any order.
 
-Runs in the process of `stream_child.py`. What browsers decode is copied and cut at the keyframes
-that the index knows; everything else, and what has no index, is encoded and cut anywhere.
+Runs in the process of `stream_child.py`.
 """
 
 import io
@@ -10,24 +9,35 @@ from fractions import Fraction
 
 import av
 from av.container import InputContainer
-from av.index import IndexEntries
+from av.video.frame import VideoFrame
 
 from headwater.errors import MediaError
-from headwater.media import hls_plan
 from headwater.media.hls_boxes import Track, fragment
-from headwater.media.probe import tracks_of
-from headwater.media.recording import copies_video
+from headwater.media.picture import fitted, shown_size
 from headwater.media.stream_copy import AudioCopy, VideoCopy
-from headwater.media.stream_encode import AudioEncode, VideoEncode, set_up_audio, set_up_video
-from headwater.media.stream_times import VIDEO_SCALE, AnyPacket, Span
+from headwater.media.stream_cuts import Cuts, rewind
+from headwater.media.stream_encode import (
+    AudioEncode,
+    VideoEncode,
+    decoded,
+    set_up_audio,
+    set_up_video,
+)
+from headwater.media.stream_times import VIDEO_SCALE, Span
 from headwater.media.tracks import main_audio, main_video
 
 __all__ = ["Cutter"]
 
+MAX_SIDE = 1920
+"""Larger pictures are made smaller: encoding them would not keep up."""
+MAX_PACKETS = 500
+"""Read before giving up on a picture that can be decoded."""
 PREROLLS_S = (Fraction(1, 4), Fraction(2), Fraction(12), None)
 """How far before a segment to begin reading: enough for a sound decoder to settle. What turns out
 to begin too late (sound stored before its picture, keyframes that no index tells of) is read from
 further back; None: from the beginning."""
+
+_INIT = {"movflags": "empty_moov+default_base_moof", "video_track_timescale": str(VIDEO_SCALE)}
 
 
 class Cutter:
@@ -38,90 +48,29 @@ class Cutter:
     ) -> None:
         self._container, self._check = container, check
         self._video, self._audio = main_video(container), main_audio(container)
-        self._lead = self._video or self._audio
-        if self._lead is None:
+        lead = self._video or self._audio
+        if lead is None:
             raise MediaError("it holds neither pictures nor sound")
-        self._base = self._lead.time_base or Fraction(1, 1000)
-        self._by_decode_time = container.format.name.startswith("mov")
-        self._earliest = min(self._lead.start_time or 0, 0)
-        self._marks: list[int] = []
-        self._origin = self._first_time()
-        self._cuts = self._cut(self._end_time(duration_ms))
-
-    # Planning.
-
-    def _first_time(self) -> Fraction:
-        """When the first picture is shown (or the first sound heard): there the playlist begins."""
-        self._rewind()
-        for packet in self._container.demux(self._lead):
-            if packet.pts is not None:
-                self._lag = packet.pts - (packet.dts if packet.dts is not None else packet.pts)
-                return packet.pts * self._base
-        raise MediaError("it holds no picture and no sound")
-
-    def _end_time(self, duration_ms: int) -> Fraction:
-        length = Fraction(self._container.duration or 0, av.time_base) or Fraction(
-            duration_ms, 1000
-        )
-        if length <= 0:
-            raise MediaError("its length is not known")
-        start = Fraction(self._container.start_time or 0, av.time_base)
-        return max(start + length, self._origin + Fraction(1, 10))
-
-    def _cut(self, end: Fraction) -> list[Fraction]:
-        if self._video is not None and copies_video(tracks_of(self._container)):
-            times = {
-                self._shown(mark): mark for mark in self._keyframe_marks(self._video.index_entries)
-            }
-            cuts = hls_plan.by_keyframes(sorted(times), end) if times else None
-            if cuts is not None:
-                self._marks = [times[cut] for cut in cuts[:-1]]
-                return cuts
-        return hls_plan.uniform(self._origin, end)
-
-    def _keyframe_marks(self, entries: IndexEntries) -> list[int]:
-        """The index's times of keyframes; empty when it has no index that can be trusted."""
-        if not self._by_decode_time and not self._container.format.name.startswith("matroska"):
-            return []
-        marks = sorted({e.timestamp for e in entries if e.is_keyframe and not e.is_discard})
-        first = round(self._origin / self._base) - (self._lag if self._by_decode_time else 0)
-        return marks if marks and marks[0] == first else []
-
-    def _shown(self, mark: int) -> Fraction:
-        """When the keyframe is shown: the index of MP4 tells when it is decoded instead."""
-        return (mark + self._lag if self._by_decode_time else mark) * self._base
+        self._lead = lead
+        self._cuts = Cuts(container, lead, duration_ms)
+        context = self._audio.codec_context if self._audio else None
+        self._copies_audio = bool(context and context.name == "aac" and context.extradata)
+        is_encoded = self._video is not None and not self._cuts.at_keyframes
+        self._size = self._shown_size() if is_encoded else (2, 2)
 
     @property
     def durations_s(self) -> list[float]:
-        return [float(b - a) for a, b in zip(self._cuts, self._cuts[1:], strict=False)]
-
-    def _span(self, number: int) -> Span:
-        last = len(self._cuts) - 2
-        marks = self._marks
-        return Span(
-            self._cuts[number],
-            self._cuts[number + 1],
-            self._origin,
-            is_first=number == 0,
-            is_last=number == last,
-            first_mark=marks[number] if marks else 0,
-            last_mark=marks[number + 1] if marks and number < last else None,
-        )
-
-    # Cutting.
+        """Of each segment."""
+        return self._cuts.durations_s
 
     def init(self) -> bytes:
         """The header (`ftyp`, `moov`) that all segments share."""
         buffer = io.BytesIO()
-        options = {
-            "movflags": "empty_moov+default_base_moof",
-            "video_track_timescale": str(VIDEO_SCALE),
-        }
-        out = av.open(buffer, "w", format="mp4", options=options)
-        if self._video is not None and self._marks:
+        out = av.open(buffer, "w", format="mp4", options=_INIT)
+        if self._video is not None and self._cuts.at_keyframes:
             out.add_stream_from_template(self._video)
         elif self._video is not None:
-            set_up_video(out.add_stream("libx264").codec_context, self._video)
+            set_up_video(out.add_stream("libx264").codec_context, self._video, self._size)
         if self._audio is not None and self._copies_audio:
             out.add_stream_from_template(self._audio)
         elif self._audio is not None:
@@ -131,18 +80,11 @@ class Cutter:
         out.close()
         return header
 
-    @property
-    def _copies_audio(self) -> bool:
-        assert self._audio is not None
-        context = self._audio.codec_context
-        return context.name == "aac" and bool(context.extradata)
-
     def segment(self, number: int) -> bytes:
         """One fragment. Raises: MediaError when there is no such segment."""
-        if not 0 <= number < len(self._cuts) - 1:
-            raise MediaError(f"there is no segment {number}")
+        span = self._cuts.span(number)
         for preroll_s in PREROLLS_S:
-            tracks, is_late = self._read(self._span(number), preroll_s)
+            tracks, is_late = self._read(span, preroll_s)
             if not is_late:
                 break
         return fragment(number, tracks)
@@ -150,8 +92,7 @@ class Cutter:
     def _read(self, span: Span, preroll_s: Fraction | None) -> tuple[list[Track], bool]:
         """What each track has, and whether something of it was missed that lies further back."""
         video, audio = self._video_of(span), self._audio_of(span)
-        is_encoded = isinstance(video, VideoEncode) or isinstance(audio, AudioEncode)
-        self._seek(span, preroll_s, is_encoded=is_encoded)
+        self._seek(span, preroll_s, is_copied=not isinstance(audio, AudioEncode))
         for packet in self._container.demux([s for s in (self._video, self._audio) if s]):
             self._check()
             if video is not None and packet.stream is self._video:
@@ -167,11 +108,9 @@ class Cutter:
     def _video_of(self, span: Span) -> VideoCopy | VideoEncode | None:
         if self._video is None:
             return None
-        return (
-            VideoCopy(self._video, span, self._mark)
-            if self._marks
-            else VideoEncode(self._video, span)
-        )
+        if self._cuts.at_keyframes:
+            return VideoCopy(self._video, span, self._cuts.mark)
+        return VideoEncode(self._video, span, self._size)
 
     def _audio_of(self, span: Span) -> AudioCopy | AudioEncode | None:
         if self._audio is None:
@@ -180,24 +119,27 @@ class Cutter:
             AudioCopy(self._audio, span) if self._copies_audio else AudioEncode(self._audio, span)
         )
 
-    def _mark(self, packet: AnyPacket) -> int | None:
-        return packet.dts if self._by_decode_time else packet.pts
-
-    def _seek(self, span: Span, preroll_s: Fraction | None, *, is_encoded: bool) -> None:
+    def _seek(self, span: Span, preroll_s: Fraction | None, *, is_copied: bool) -> None:
+        cuts = self._cuts
         if span.is_first or preroll_s is None:
-            self._rewind()
-        elif self._marks and not is_encoded and preroll_s == PREROLLS_S[0]:
+            rewind(self._container, self._lead)
+        elif cuts.at_keyframes and is_copied and preroll_s == PREROLLS_S[0]:
             self._container.seek(span.first_mark, stream=self._lead, backward=True)
-        elif span.start - preroll_s <= self._origin:
-            self._rewind()
+        elif span.start - preroll_s <= cuts.origin:
+            rewind(self._container, self._lead)
         else:
-            time = round((span.start - preroll_s) / self._base)
+            time = round((span.start - preroll_s) / cuts.base)
             self._container.seek(time, stream=self._lead, backward=True)
 
-    def _rewind(self) -> None:
-        if self._container.format.name in ("mpegts", "mpeg", "mpegvideo", "aac", "mp3"):
-            self._container.seek(
-                0, unsupported_byte_offset=True
-            )  # without an index times are guesses
-        else:
-            self._container.seek(self._earliest, stream=self._lead, backward=True)
+    def _shown_size(self) -> tuple[int, int]:
+        """Of the encoded picture. Raises: MediaError when none can be decoded."""
+        assert self._video is not None
+        self._video.thread_type = "AUTO"
+        rewind(self._container, self._lead)
+        for number, packet in enumerate(self._container.demux(self._video)):
+            for frame in decoded(self._video, packet):
+                if isinstance(frame, VideoFrame):
+                    return fitted(shown_size(self._video, frame), MAX_SIDE)
+            if number == MAX_PACKETS:
+                break
+        raise MediaError("it holds no picture that can be decoded")

@@ -14,34 +14,33 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
+from av.filter import Graph
 from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from headwater.media.hls_boxes import Sample, Track, length_prefixed
+from headwater.media.picture import chain, upright_filters
 from headwater.media.stream_times import VIDEO_SCALE, AnyPacket, Span, ticks
 
-__all__ = ["AudioEncode", "VideoEncode", "set_up_audio", "set_up_video"]
+__all__ = ["AudioEncode", "VideoEncode", "decoded", "set_up_audio", "set_up_video"]
 
 AUDIO_FRAME = 1024
 WARM_FRAMES = 3
 AUDIO_BPS = 160_000
-MAX_HEIGHT = 1080
+_TICK = Fraction(1, VIDEO_SCALE)
 SAMPLE_BYTES = 4
 """Two channels of 16 bits."""
 
 
-def set_up_video(encoder: VideoCodecContext, stream: VideoStream) -> VideoCodecContext:
-    """Make it encode this picture as H.264; whoever is set up so writes the same headers."""
-    source = stream.codec_context
-    scale = min(Fraction(1), Fraction(MAX_HEIGHT, max(1, min(source.width, source.height))))
-    encoder.width = max(2, int(source.width * scale) // 2 * 2)
-    encoder.height = max(2, int(source.height * scale) // 2 * 2)
+def set_up_video(
+    encoder: VideoCodecContext, stream: VideoStream, size: tuple[int, int]
+) -> VideoCodecContext:
+    """Make it encode H.264; whoever is set up so for one stream writes the same headers."""
+    encoder.width, encoder.height = size
     encoder.pix_fmt = "yuv420p"
     encoder.time_base = Fraction(1, VIDEO_SCALE)
     encoder.framerate = stream.average_rate or stream.guessed_rate or Fraction(25)
-    if source.sample_aspect_ratio:
-        encoder.sample_aspect_ratio = source.sample_aspect_ratio
     encoder.options = {"preset": "veryfast", "crf": "22", "bf": "0", "g": "9999"}
     encoder.flags |= Flags.global_header
     return encoder
@@ -59,11 +58,14 @@ def set_up_audio(encoder: AudioCodecContext, stream: AudioStream) -> AudioCodecC
 
 
 class VideoEncode:
-    """The pictures that are shown within the segment."""
+    """The pictures that are shown within the segment: upright, of one size, with square pixels."""
 
-    def __init__(self, stream: VideoStream, span: Span) -> None:
+    def __init__(self, stream: VideoStream, span: Span, size: tuple[int, int]) -> None:
         self._stream, self._span = stream, span
-        self._encoder = set_up_video(av.CodecContext.create("libx264", "w"), stream)
+        self._encoder = set_up_video(av.CodecContext.create("libx264", "w"), stream, size)
+        self._fit = [("scale", f"w={size[0]}:h={size[1]}:reset_sar=1"), ("format", "yuv420p")]
+        self._graph: Graph | None = None
+        self._graph_for: tuple[object, ...] = ()
         self._samples: list[Sample] = []
         self._begins: Fraction | None = None
         self._last = -1
@@ -81,7 +83,7 @@ class VideoEncode:
             self._begins = packet.pts * (packet.time_base or Fraction(1))
         if self.is_done or self._begins is None:
             return
-        for frame in _decoded(self._stream, packet):
+        for frame in decoded(self._stream, packet):
             assert isinstance(frame, VideoFrame)
             if frame.pts is None or frame.time_base is None:
                 continue
@@ -95,11 +97,21 @@ class VideoEncode:
     def _encode(self, frame: VideoFrame, at: int) -> None:
         if at <= self._last:
             return  # two pictures for one moment
-        fitting = frame.reformat(self._encoder.width, self._encoder.height, "yuv420p")
-        fitting.pts, fitting.time_base = at, Fraction(1, VIDEO_SCALE)
-        fitting.pict_type = 0  # what it was in the source is not the encoder's concern
         self._last = at
+        fitting = self._fitting(frame)
+        fitting.pts, fitting.time_base = at, _TICK
+        fitting.pict_type = PictureType.NONE  # the source's is not the encoder's concern
         self._keep(self._encoder.encode(fitting))
+
+    def _fitting(self, frame: VideoFrame) -> VideoFrame:
+        """One in, one out: none of these filters waits for the next picture."""
+        shape = (frame.width, frame.height, frame.format.name, frame.rotation)
+        if self._graph is None or self._graph_for != shape:
+            self._graph = chain(frame, _TICK, [*upright_filters(frame), *self._fit])
+            self._graph_for = shape
+        frame.pts, frame.time_base = self._last, _TICK
+        self._graph.vpush(frame)
+        return self._graph.vpull()
 
     def _keep(self, packets: list[AnyPacket]) -> None:
         for packet in packets:
@@ -134,7 +146,7 @@ class AudioEncode:
     def feed(self, packet: AnyPacket) -> None:
         if self.is_done:
             return
-        for frame in _decoded(self._stream, packet):
+        for frame in decoded(self._stream, packet):
             assert isinstance(frame, AudioFrame)
             if frame.pts is None or frame.time_base is None:
                 continue
@@ -171,7 +183,7 @@ class AudioEncode:
             yield from self._encoder.encode(frame)
 
 
-def _decoded(stream: VideoStream | AudioStream, packet: AnyPacket) -> list[VideoFrame | AudioFrame]:
+def decoded(stream: VideoStream | AudioStream, packet: AnyPacket) -> list[VideoFrame | AudioFrame]:
     """The frames of a packet; a damaged one has none, and the rest of the file still plays."""
     try:
         return list(stream.codec_context.decode(packet))
