@@ -92,7 +92,7 @@ class World:
         return len(self.held) == self.blocks
 
     def _send(self, ask: Ask) -> None:
-        assert 0 <= ask.first and ask.count >= 1 and ask.first + ask.count <= self.blocks
+        assert ask.first >= 0 and ask.count >= 1 and ask.first + ask.count <= self.blocks
         server = self.servers[ask.node]
         self.asked.append(ask)
         self.flights[ask.flight] = ask

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from random import Random
 
 from headwater.store.shape import VideoShape
+from headwater.transfer.flights import Flight, Flights, subtract
 from headwater.transfer.sources import MAX_STRIKES, Source
+from headwater.transfer.spans import SPAN_BYTES, Spans
 from headwater.wire.ids import BLOCK_BYTES, NodeId
 
 __all__ = ["Ask", "Command", "Drop", "Schedule"]
@@ -26,8 +28,6 @@ PROBE_BLOCKS = 4
 """A request to a node that has not proven itself: 64 KiB."""
 MAX_READ_BLOCKS = 32
 """A reader's request is never larger than 512 KiB: a seek throws away little."""
-SPAN_BYTES = 1024 * 1024
-"""What a copy asks for at once, or one piece where that is larger."""
 READ_SLICE_S = 0.05
 QUEUE_S = 0.25
 MIN_QUEUE_BYTES = 2 * 1024 * 1024
@@ -39,7 +39,6 @@ COPY_LATE_S = 2.0
 SLOW_FACTOR = 4.0
 SLOW_SLACK_S = 0.1
 MAX_HEDGES = 3
-REORDER_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,46 +62,10 @@ class Drop:
 Command = Ask | Drop
 
 
-@dataclass(slots=True, eq=False)
-class _Flight:
-    id: int
-    source: Source
-    first: int
-    count: int
-    size_bytes: int
-    asked_s: float
-    expected_s: float
-    queued_then: int
-    for_reader: bool
-    is_late: bool = False
-
-    @property
-    def end(self) -> int:
-        return self.first + self.count
-
-
 @dataclass(slots=True)
 class _Window:
     first: int
     count: int
-
-
-def _subtract(ranges: Iterable[range], taken: list[tuple[int, int]]) -> list[range]:
-    """What of `ranges` lies in none of `taken` (sorted starts and ends)."""
-    left = []
-    for part in ranges:
-        at = part.start
-        for start, end in taken:
-            if end <= at:
-                continue
-            if start >= part.stop:
-                break
-            if start > at:
-                left.append(range(at, start))
-            at = max(at, end)
-        if at < part.stop:
-            left.append(range(at, part.stop))
-    return left
 
 
 class Schedule:
@@ -113,16 +76,12 @@ class Schedule:
     def __init__(
         self, shape: VideoShape, missing: Callable[[int, int], list[range]], rng: Random
     ) -> None:
-        self._shape, self._missing, self._rng = shape, missing, rng
+        self._shape, self._missing = shape, missing
         self._sources: dict[NodeId, Source] = {}
         self._windows: dict[int, _Window] = {}
-        self._flights: dict[int, _Flight] = {}
-        self._next_flight = 1
+        self._flights = Flights(shape)
+        self._spans = Spans(shape, missing, rng)
         self._copies = False
-        self._pool: list[range] = []
-        self._partial_holders = [0] * shape.pieces
-        self._ordered_s = float("-inf")
-        self._is_reordering = True
 
     # What the shell tells.
 
@@ -138,9 +97,8 @@ class Schedule:
         source = self._sources.get(node)
         if source is None:
             return
-        for piece in source.add_pieces(first_piece, bits):
-            self._partial_holders[piece] += 1
-            self._is_reordering = True
+        if source.add_pieces(first_piece, bits):
+            self._spans.change()
         source.is_whole = source.is_whole or whole
 
     def remove_source(self, node: NodeId) -> list[Command]:
@@ -148,13 +106,10 @@ class Schedule:
         source = self._sources.pop(node, None)
         if source is None:
             return []
-        lost = [flight for flight in self._flights.values() if flight.source is source]
+        lost = self._flights.of(source)
         for flight in lost:
-            del self._flights[flight.id]
-        for piece in range(self._shape.pieces):
-            if not source.is_whole and source.has_piece(piece):
-                self._partial_holders[piece] -= 1
-        self._is_reordering = True
+            self._flights.withdraw(flight)
+        self._spans.change()
         return [Drop(flight.id) for flight in lost]
 
     def sources(self) -> list[Source]:
@@ -171,11 +126,12 @@ class Schedule:
         return bool(self._windows)
 
     def want_all(self, wanted: bool) -> None:
-        self._copies, self._is_reordering = wanted, True
+        self._copies = wanted
+        self._spans.change()
 
     def delivered(self, flight_id: int, now: float) -> list[Command]:
         """The blocks came and were proven; whoever else was asked for them need not answer."""
-        flight = self._flights.pop(flight_id, None)
+        flight = self._flights.end(flight_id)
         if flight is None:
             return []
         flight.source.delivered(flight.size_bytes, now - flight.asked_s, flight.queued_then, now)
@@ -183,10 +139,10 @@ class Schedule:
 
     def failed(self, flight_id: int, now: float, *, lacks: bool = False) -> None:
         """No answer, or a refusal; `lacks`: the node said that it does not have these blocks."""
-        flight = self._flights.pop(flight_id, None)
+        flight = self._flights.end(flight_id)
         if flight is None:
             return
-        self._is_reordering = True
+        self._spans.change()
         flight.source.failed(flight.size_bytes, now)
         if lacks:
             flight.source.lacks(flight.first, flight.count)
@@ -219,13 +175,9 @@ class Schedule:
         times = [
             source.paused_until for source in self._sources.values() if source.paused_until > now
         ]
-        times += [
-            now + self._patience_s(flight, now)
-            for flight in self._flights.values()
-            if not flight.is_late
-        ]
-        if self._copies and self._is_reordering:
-            times.append(self._ordered_s + REORDER_S)
+        times += [now + self._patience_s(f, now) for f in self._flights if not f.is_late]
+        if self._copies and (order_s := self._spans.next_order_s()) is not None:
+            times.append(order_s)
         return max(now + 0.002, min(times)) if times else None
 
     # Passes.
@@ -243,33 +195,27 @@ class Schedule:
         """Withdraw reader requests that no window covers any more (a seek, a closed player)."""
         if self._copies:
             return []
-        dropped: list[Command] = []
-        for flight in list(self._flights.values()):
-            if not any(
-                window.first < flight.end and flight.first < window.first + window.count
-                for window in self._windows.values()
-            ):
-                self._release(flight)
-                dropped.append(Drop(flight.id))
-        return dropped
+        return self._withdraw(
+            flight
+            for flight in self._flights
+            if not any(flight.overlaps(w.first, w.first + w.count) for w in self._windows.values())
+        )
 
     def _drop_covered(self, first: int, end: int) -> list[Command]:
+        return self._withdraw(
+            flight
+            for flight in self._flights
+            if flight.overlaps(first, end) and not self._missing(flight.first, flight.count)
+        )
+
+    def _withdraw(self, flights: Iterable[Flight]) -> list[Command]:
         dropped: list[Command] = []
-        for flight in list(self._flights.values()):
-            if (
-                flight.first < end
-                and first < flight.end
-                and not self._missing(flight.first, flight.count)
-            ):
-                self._release(flight)
-                dropped.append(Drop(flight.id))
+        for flight in flights:
+            self._flights.withdraw(flight)
+            dropped.append(Drop(flight.id))
         return dropped
 
-    def _release(self, flight: _Flight) -> None:
-        del self._flights[flight.id]
-        flight.source.released(flight.size_bytes)
-
-    def _patience_s(self, flight: _Flight, now: float) -> float:
+    def _patience_s(self, flight: Flight, now: float) -> float:
         """How long from now on until this flight counts as late."""
         if flight.for_reader:
             allowed = max(MIN_LATE_S, LATE_FACTOR * flight.expected_s)
@@ -283,30 +229,26 @@ class Schedule:
         return flight.asked_s + allowed - now
 
     def _hedge(self, now: float, commands: list[Command]) -> None:
-        for flight in list(self._flights.values()):
+        for flight in self._flights:
             if not flight.is_late:
                 if self._patience_s(flight, now) > 0:
                     continue
                 flight.is_late = True
                 flight.source.was_late(flight.queued_then, now - flight.asked_s)
-            if any(f.first == flight.first and not f.is_late for f in self._flights.values()):
+            twins = self._flights.twins(flight)
+            if any(not twin.is_late for twin in twins) or len(twins) > MAX_HEDGES:
                 continue  # asked again already, and that one may still come in time
-            if self._twins(flight) > MAX_HEDGES:
-                continue
             other = self._best(flight.first, flight.size_bytes, now, but=flight.source)
-            if other is not None and not self._is_asked(other, flight.first):
+            if other is not None and all(twin.source is not other for twin in twins):
                 count = other.run_from(flight.first, flight.count)
                 commands.append(self._ask(other, flight.first, count, now, flight.for_reader))
 
-    def _twins(self, flight: _Flight) -> int:
-        return sum(1 for other in self._flights.values() if other.first == flight.first)
-
-    def _is_asked(self, source: Source, first: int) -> bool:
-        return any(f.source is source and f.first == first for f in self._flights.values())
-
     def _read(self, now: float, commands: list[Command]) -> None:
         for window in list(self._windows.values()):
-            wanted = _subtract(self._missing(window.first, window.count), self._taken())
+            for flight in self._flights:
+                if flight.overlaps(window.first, window.first + URGENT_BLOCKS):
+                    flight.for_reader = True  # a copy asked for it, and now somebody waits
+            wanted = subtract(self._missing(window.first, window.count), self._flights.taken())
             for part in wanted:
                 at = part.start
                 while at < part.stop:
@@ -380,101 +322,56 @@ class Schedule:
                 best, best_s = source, expected
         return best
 
-    def _taken(self) -> list[tuple[int, int]]:
-        return sorted((flight.first, flight.end) for flight in self._flights.values())
-
     def _ask(self, source: Source, first: int, count: int, now: float, for_reader: bool) -> Ask:
-        _, size_bytes = self._shape.span(first, count)
-        expected = source.expected_s(size_bytes)
-        source.asked(size_bytes)
-        flight = _Flight(
-            self._next_flight,
-            source,
-            first,
-            count,
-            size_bytes,
-            now,
-            expected,
-            source.queued_bytes,
-            for_reader,
-        )
-        self._flights[flight.id] = flight
-        self._next_flight += 1
+        flight = self._flights.ask(source, first, count, now, for_reader=for_reader)
         return Ask(flight.id, source.node, first, count, for_reader)
 
     # The copy.
 
-    def _order(self, now: float) -> None:
-        """Cut what is missing into spans, fewest holders first, equals in random order."""
-        if not self._is_reordering or (now < self._ordered_s + REORDER_S and self._pool):
-            return
-        self._is_reordering, self._ordered_s = False, now
-        per_span = max(1, SPAN_BYTES // self._shape.piece_bytes) * self._shape.blocks_per_piece
-        spans: dict[int, range] = {}
-        for part in self._missing(0, self._shape.blocks):
-            for span in range(part.start // per_span, (part.stop - 1) // per_span + 1):
-                start = span * per_span
-                spans[span] = range(start, min(start + per_span, self._shape.blocks))
-        self._pool = list(spans.values())
-        self._rng.shuffle(self._pool)
-        if any(self._partial_holders):
-            self._pool.sort(
-                key=lambda span: self._partial_holders[self._shape.piece_of(span.start)]
-            )
-        self._pool.reverse()  # taken from the end
-
     def _copy(self, now: float, commands: list[Command]) -> None:
-        self._order(now)
+        self._spans.order(self._sources.values(), now)
         usable = [source for source in self._sources.values() if source.is_usable(now)]
         usable.sort(key=lambda source: (source.is_whole, -source.rate_bytes_s))
         for source in usable:
             room = self._queue_bytes(source) if source.is_proven else MIN_QUEUE_BYTES
             while source.queued_bytes < room and self._copy_once(source, now, commands):
                 pass
-            if source.queued_bytes == 0 and not self._pool:
+            if source.queued_bytes == 0 and not self._spans:
                 self._endgame(source, now, commands)
 
     def _copy_once(self, source: Source, now: float, commands: list[Command]) -> bool:
-        """Ask `source` for the best span that it has something of."""
-        for index in range(len(self._pool) - 1, -1, -1):
-            span = self._pool[index]
-            if not source.is_whole and not any(
-                source.has_piece(piece) for piece in self._pieces_of(span)
-            ):
-                continue
-            left = _subtract(self._missing(span.start, len(span)), self._taken())
-            asked = False
-            rest = False
-            for part in left:
-                at = part.start
-                while at < part.stop:
-                    count = source.run_from(at, part.stop - at)
-                    if count:
-                        commands.append(self._ask(source, at, count, now, False))
-                        asked = True
-                        at += count
-                    else:
-                        rest = True
-                        next_piece = (self._shape.piece_of(at) + 1) * self._shape.blocks_per_piece
-                        at = min(next_piece, part.stop)
-            if not rest:
-                del self._pool[index]
-            if asked:
+        """Ask `source` for what is missing of the best span that it has something of."""
+        for span in self._spans.best_for(source):
+            runs = self._runs_of(source, span)
+            commands += [self._ask(source, run.start, len(run), now, False) for run in runs]
+            if not subtract(self._missing(span.start, len(span)), self._flights.taken()):
+                self._spans.remove(span)
+            if runs:
                 return True
         return False
 
-    def _pieces_of(self, span: range) -> range:
-        return range(self._shape.piece_of(span.start), self._shape.piece_of(span.stop - 1) + 1)
+    def _runs_of(self, source: Source, span: range) -> list[range]:
+        """What `source` has of a span and nobody was asked for."""
+        runs = []
+        for part in subtract(self._missing(span.start, len(span)), self._flights.taken()):
+            at = part.start
+            while at < part.stop:
+                count = source.run_from(at, part.stop - at)
+                if count:
+                    runs.append(range(at, at + count))
+                next_piece = (self._shape.piece_of(at) + 1) * self._shape.blocks_per_piece
+                at = at + count if count else next_piece
+        return runs
 
     def _endgame(self, source: Source, now: float, commands: list[Command]) -> None:
         """An idle node, nothing left to hand out: let it race for what would come last."""
         slowest, slowest_s = None, 0.0
-        for flight in self._flights.values():
+        for flight in self._flights:
+            twins = self._flights.twins(flight)
             if (
-                flight.source is source
+                len(twins) > MAX_HEDGES
+                or any(twin.source is source for twin in twins)
                 or source.run_from(flight.first, flight.count) < flight.count
-                or self._twins(flight) > MAX_HEDGES
-                or self._is_asked(source, flight.first)
             ):
                 continue
             left_s = flight.asked_s + flight.expected_s - now
