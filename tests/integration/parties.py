@@ -38,7 +38,7 @@ class Published:
 async def until(condition: Callable[[], object], *, wait_s: float = WAIT_S) -> None:
     """Until `condition()` holds; fails the test when it does not in good time."""
     async with asyncio.timeout(wait_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is awaited has no event of its own
             await asyncio.sleep(0.005)
 
 
@@ -68,15 +68,15 @@ async def party(
         store=store or StoreConfig(),
         web=WebConfig(http="127.0.0.1:0", http_is_default=False),
     )
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nobody else waits in this loop
     node = Node(config)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(node.run(), name=f"party.{state.name}")
         ready = group.create_task(node.ready.wait(), name="party.ready")
         await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
-        for other in joined:
-            await until(lambda other=other: other.identity.node in node.neighbours.connected())
+        wanted = {other.identity.node for other in joined}
+        await until(lambda: wanted <= node.neighbours.connected().keys())
         try:
             yield node
         finally:

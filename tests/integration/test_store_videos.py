@@ -28,10 +28,11 @@ def open_store(tmp_path: Path) -> Iterator[Open]:
     """Opens the same store again each time it is called."""
     opened: list[Store] = []
 
-    def open_again(**settings: int) -> Store:
+    def open_again(*, quota_bytes: int = 0, reserve_bytes: int = 0) -> Store:
         if opened:
             opened[-1].close()
-        opened.append(Store(tmp_path / "state", StoreConfig(reserve_bytes=0, **settings)))
+        config = StoreConfig(quota_bytes=quota_bytes, reserve_bytes=reserve_bytes)
+        opened.append(Store(tmp_path / "state", config))
         return opened[-1]
 
     yield open_again
