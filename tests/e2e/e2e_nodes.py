@@ -1,4 +1,4 @@
-"""What the end-to-end tests ask of nodes: until something is so, jobs to their end, the command line."""
+"""What the end-to-end tests ask of nodes: states awaited, jobs to their end, the command line."""
 
 import asyncio
 import json
@@ -41,9 +41,10 @@ async def until(what: str, probe: Callable[[], T | None], within_s: float = LONG
     """What `probe` (blocking) finds, as soon as it finds something. Raises: TimeoutError."""
     try:
         async with asyncio.timeout(within_s):
-            while not (found := await asyncio.to_thread(probe)):
+            while True:
+                if found := await asyncio.to_thread(probe):
+                    return found
                 await asyncio.sleep(POLL_S)
-            return found
     except TimeoutError:
         raise TimeoutError(f"it never came true: {what}") from None
 

@@ -3,8 +3,14 @@
 import asyncio
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright
-from playwright.async_api import async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    async_playwright,
+)
 
 from headwater.lab.cluster import LabNode
 
@@ -42,7 +48,8 @@ addEventListener("headwater:playing", (event) => heard.push(event.detail.id));
 PLAYS_PAST = """(to_s) => new Promise((resolve) => {
   const player = document.getElementById("player");
   const look = () => {
-    if (player.paused || player.seeking || player.readyState < 2 || player.currentTime <= to_s) return;
+    if (player.paused || player.seeking || player.readyState < 2) return;
+    if (player.currentTime <= to_s) return;
     player.removeEventListener("timeupdate", look);
     resolve(player.currentTime);
   };
@@ -63,15 +70,17 @@ PIXELS = """() => {
   context.drawImage(player, 0, 0, 64, 36);
   const rgba = context.getImageData(0, 0, 64, 36).data;
   const seen = new Set();
-  for (let i = 0; i < rgba.length; i += 4) seen.add((rgba[i] << 16) | (rgba[i + 1] << 8) | rgba[i + 2]);
+  for (let i = 0; i < rgba.length; i += 4) seen.add(rgba.slice(i, i + 3).join());
   return seen.size;
 }"""
 
 STATE = """() => {
-  const player = document.getElementById("player"), stage = document.querySelector("[data-testid=stage]");
+  const player = document.getElementById("player");
+  const stage = document.querySelector("[data-testid=stage]");
   return player && {
-    time: player.currentTime, duration: player.duration, paused: player.paused, seeking: player.seeking,
-    ready: player.readyState, src: player.currentSrc, error: player.error && player.error.message,
+    time: player.currentTime, duration: player.duration, paused: player.paused,
+    seeking: player.seeking, ready: player.readyState, src: player.currentSrc,
+    error: player.error && player.error.message,
     buffered: Array.from({ length: player.buffered.length },
       (_, i) => [player.buffered.start(i), player.buffered.end(i)]),
     phase: stage && stage.dataset.phase, says: stage && stage.innerText.slice(0, 200),
@@ -94,7 +103,13 @@ class Pages:
         self.errors: list[str] = []
 
     async def open(
-        self, node: LabNode | str, path: str = "/", *, width: int = 1280, height: int = 800, **more: Any
+        self,
+        node: LabNode | str,
+        path: str = "/",
+        *,
+        width: int = 1280,
+        height: int = 800,
+        **more: Any,
     ) -> Page:
         context = await self._browser.new_context(
             viewport={"width": width, "height": height}, **more
@@ -142,9 +157,10 @@ async def comes_true(page: Page, expression: str, argument: object = None) -> An
     Raises: TimeoutError."""
     try:
         async with asyncio.timeout(LONG_S):
-            while not (found := await page.evaluate(expression, argument)):
+            while True:
+                if found := await page.evaluate(expression, argument):
+                    return found
                 await asyncio.sleep(POLL_S)
-            return found
     except TimeoutError:
         raise TimeoutError(f"it never came true: {expression}; {await state_of(page)}") from None
 

@@ -1,4 +1,4 @@
-"""Every kind of file that people have plays in a browser on another machine, prepared or as it is."""
+"""Every kind of file plays in a browser on another machine, prepared or as it is."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -121,7 +121,9 @@ class Shares:
     ) -> Job:
         """Keep an upload in the state's `uploads` folder, as the person's file, and share it there.
 
-        Raises: LocalUsageError, StorageFull; Unavailable when the job was cancelled."""
+        `chunks` raises Unavailable when its sender goes away.
+
+        Raises: LocalUsageError, StorageFull; Unavailable when it was cancelled at either end."""
         job = self._activity.start("upload", name[:255] or "upload")
         loop = asyncio.get_running_loop()
 
@@ -141,6 +143,9 @@ class Shares:
             raise Unavailable(f"the upload of {name} was cancelled") from None
         except asyncio.CancelledError:
             self._activity.end(job, "cancelled", "the sender went away")
+            raise
+        except Unavailable as error:
+            self._activity.end(job, "cancelled", str(error))
             raise
         except (NodeError, OSError) as error:
             self._activity.end(job, "failed", str(error))

@@ -1,8 +1,11 @@
 """`/api/v1/uploads`: a file that a page hands over, streamed to disk as it comes."""
 
-from fastapi import APIRouter, Request
+from collections.abc import AsyncIterator
 
-from headwater.errors import LocalUsageError
+from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
+
+from headwater.errors import LocalUsageError, Unavailable
 from headwater.web.api.models import JobView
 from headwater.web.api.view import job_view
 from headwater.web.asked import NodeDep
@@ -19,8 +22,17 @@ async def upload(request: Request, file_name: str, node: NodeDep) -> JobView:
     """The raw body becomes a file of this node and is shared."""
     declared = request.headers.get("content-length")
     total = int(declared) if declared is not None else None
-    job = await node.shares.receive_upload(_plain(file_name), request.stream(), total)
+    job = await node.shares.receive_upload(_plain(file_name), _body(request), total)
     return job_view(job)
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    """As it comes. Raises: Unavailable when the sender goes away."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect as error:
+        raise Unavailable("the sender went away before all of it was here") from error
 
 
 def _plain(file_name: str) -> str:
