@@ -298,9 +298,15 @@ def test_wellknown_is_the_signed_record() -> None:
 def test_metrics_count_and_name_nobody() -> None:
     async def _test(web: Serving) -> None:
         bob = web.node.meet("Bob's PC")
+        await web.client.get(f"/v/{web.node.add(b'hello').hex()}/file")
         text = (await web.client.get("/metrics")).text
-        assert "headwater_neighbours 1.0" in text
-        assert "headwater_fake_answers_total" not in text
+        for line in (
+            "headwater_neighbours 1.0",
+            "headwater_sent_bytes_total 7000.0",
+            "headwater_gateway_reads_total 1.0",
+            "headwater_gateway_read_bytes_total 5.0",
+        ):
+            assert line in text
         assert bob.hex()[:10] not in text and "Bob" not in text
 
     run(_test)

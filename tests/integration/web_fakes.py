@@ -201,7 +201,15 @@ class FakeTransfers:
         return self.views.get(video) or FakeSources(self.reader(video).size_bytes)
 
 
+@dataclass
+class FakeFlow:
+    total_bytes: int
+
+
 class FakeTraffic:
+    def __init__(self) -> None:
+        self.up, self.down = FakeFlow(7000), FakeFlow(8000)
+
     def rates(self, node: NodeId, now: float) -> tuple[float, float]:
         return 2000.0, 1000.0
 

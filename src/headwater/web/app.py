@@ -13,6 +13,7 @@ from headwater.web import failures, page
 from headwater.web.access import Access, Rules
 from headwater.web.api import events, jobs, peers, shares, status, uploads, videos, wellknown
 from headwater.web.gateway import files, hls, pictures, playlists
+from headwater.web.gateway.counters import GatewayCounters
 from headwater.web.metrics import router as metrics_router
 from headwater.web.port import Node
 
@@ -40,6 +41,7 @@ def create_app(node: Node, *, streams: Streams | None = None) -> FastAPI:
     app = _routes()
     app.state.node = node
     app.state.streams = streams if streams is not None else Streams()
+    app.state.gateway_counters = GatewayCounters()
     failures.install(app)
     page.install(app)
     app.add_middleware(Access, rules=_rules(node.config.web, node.token))

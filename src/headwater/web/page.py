@@ -37,6 +37,9 @@ PAGE_HEADERS = {
 class PageFiles(StaticFiles):
     """Static files; what is none of them is the page itself, which knows its own routes."""
 
+    async def check_config(self) -> None:
+        """A checkout whose page was not built serves the rest all the same."""
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
             response = await super().get_response(path, scope)
@@ -60,5 +63,5 @@ class PageFiles(StaticFiles):
         )
 
 
-def install(app: FastAPI, directory: Path = STATIC) -> None:
-    app.mount("/", PageFiles(directory=directory, html=True, check_dir=False), name="page")
+def install(app: FastAPI) -> None:
+    app.mount("/", PageFiles(directory=STATIC, html=True, check_dir=False), name="page")

@@ -147,7 +147,16 @@ class Transfers(Protocol):
     def sources(self, video: VideoId) -> SourcesView: ...
 
 
+class Flow(Protocol):
+    @property
+    def total_bytes(self) -> int: ...
+
+
 class Traffic(Protocol):
+    @property
+    def up(self) -> Flow: ...
+    @property
+    def down(self) -> Flow: ...
     def rates(self, node: NodeId, now: float) -> tuple[float, float]:
         """Bytes a second to and from that node, over the last seconds."""
 

@@ -31,7 +31,8 @@ async def file(
         return Response(None, found.status, headers)
     length = found.part.end - found.part.start
     chunks = reader.read(found.part.start, length, session=_session(request))
-    return ReadResponse(chunks, length, status=found.status, headers=headers)
+    counters = request.app.state.gateway_counters
+    return ReadResponse(chunks, length, status=found.status, headers=headers, counters=counters)
 
 
 def _labels(node: Node, video: VideoId, claimed_type: str, is_download: bool) -> dict[str, str]:

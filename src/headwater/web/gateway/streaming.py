@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Mapping
 
 from starlette.responses import Response
@@ -9,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from headwater.errors import NodeError
 from headwater.web.failures import failure
+from headwater.web.gateway.counters import GatewayCounters
 from headwater.web.gateway.presence import when_gone
 
 __all__ = ["ReadResponse"]
@@ -30,32 +32,39 @@ class ReadResponse(Response):
         *,
         status: int,
         headers: Mapping[str, str],
+        counters: GatewayCounters,
     ) -> None:
-        self._chunks, self._length = chunks, length
+        self._chunks, self._length, self._counters = chunks, length, counters
         super().__init__(status_code=status, headers={**headers, "Content-Length": str(length)})
 
     def render(self, content: object) -> bytes:
         return b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._counters.reads += 1
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self._send(scope, receive, send), name="gateway.send")
             listening = group.create_task(when_gone(receive, sending.cancel), name="gateway.gone")
             sending.add_done_callback(lambda _done: listening.cancel())
+        self._counters.reads_left += sending.cancelled()
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sent = 0
+        sent, begun_s = 0, time.perf_counter()
         try:
             async for chunk in self._chunks:
                 if not sent:
+                    self._counters.first_bytes += 1
+                    self._counters.first_byte_seconds += time.perf_counter() - begun_s
                     await send(self._head())
                 sent += len(chunk)
+                self._counters.read_bytes += len(chunk)
                 is_last = sent == self._length
                 await send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
                 await asyncio.sleep(
                     0
                 )  # a read that never waits must not keep us from hearing of an end
         except NodeError as error:
+            self._counters.reads_failed += 1
             log.info("gateway.read_failed", extra={"code": error.code, "reason": str(error)})
             if not sent:
                 await failure(error)(scope, receive, send)
