@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.discovery.lan import MAX_TXT_BYTES, describe, understand
+from headwater.discovery.lan import MAX_TXT_BYTES, LanDiscovery, describe, understand
 from headwater.errors import RemoteProtocolError
+from headwater.node.config import DiscoveryConfig
 from headwater.wire.ids import NodeId
 
 NODE = NodeId(bytes(range(32)))
@@ -39,3 +40,20 @@ def test_without_an_id_it_is_no_node(properties: dict[bytes, bytes | None]) -> N
 def test_garbage_is_understood_or_refused(properties: dict[bytes, bytes | None]) -> None:
     with contextlib.suppress(RemoteProtocolError):
         understand(properties)
+
+
+def test_only_other_nodes_that_can_be_dialled_are_told_of() -> None:
+    found: list[tuple[NodeId, list[str]]] = []
+    other = NodeId(bytes(32))
+    lan = LanDiscovery(
+        DiscoveryConfig(),
+        NODE,
+        "me",
+        [],
+        lambda node, addresses: found.append((node, [*addresses])),
+    )
+    lan.tell(sent(describe(other, "other", ["192.0.2.7:1"])))
+    lan.tell(sent(describe(other, "other", ["0.0.0.0:1"])))
+    lan.tell(sent(describe(NODE, "me", ["192.0.2.7:1"])))
+    lan.tell({b"id": b"nonsense"})
+    assert found == [(other, ["192.0.2.7:1"])]

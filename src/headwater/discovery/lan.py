@@ -107,9 +107,10 @@ class LanDiscovery:
                 log.debug("discovery.lan_malformed", extra={"reason": str(error)})
                 continue
             if is_known:
-                self._tell(service.properties)
+                self.tell(service.properties)
 
-    def _tell(self, properties: Mapping[bytes, bytes | None]) -> None:
+    def tell(self, properties: Mapping[bytes, bytes | None]) -> None:
+        """Pass on what a service says of itself, unless it is no node, or this one."""
         try:
             node, addresses = understand(properties)
         except RemoteProtocolError as error:
