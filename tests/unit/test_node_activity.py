@@ -81,9 +81,12 @@ class _Transfers:
 
     def __init__(self) -> None:
         self.asked: list[bytes] = []
+        self.all_asked = asyncio.Event()
 
     async def blob(self, sha256: bytes, hint: VideoId | None = None) -> bytes:
         self.asked.append(sha256)
+        if len(self.asked) == MAX_WAITING:
+            self.all_asked.set()
         return b""
 
 
@@ -100,8 +103,7 @@ def test_of_many_posters_the_newest_are_fetched() -> None:
         posters.heard(_entry(number) for number in range(MAX_WAITING + 1))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(posters.run())
-            while len(transfers.asked) < MAX_WAITING:
-                await asyncio.sleep(0)
+            await transfers.all_asked.wait()
             task.cancel()
         assert sorted(transfers.asked)[0] == (1).to_bytes(32, "big")
 
