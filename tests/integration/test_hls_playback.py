@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from hls_samples import make
 from web_fakes import FakeNode, Serving, serving
 
+from headwater.errors import ContentChanged
 from headwater.media import stream
 from headwater.media.hls_boxes import boxes
 from headwater.wire.ids import VideoId
@@ -196,6 +197,24 @@ def test_a_video_that_breaks_its_process_costs_nothing_else(tmp_path: Path) -> N
         for path in ("index.m3u8", "init.mp4", "0.m4s", "2.m4s"):
             assert (await web.client.get(f"{base}/{path}")).status_code in (200, 404, 415)
         assert (await web.client.get("/api/v1/status")).status_code == 200
+
+    run(_test)
+
+
+def test_a_video_whose_bytes_fail_says_why_and_mends_itself(tmp_path: Path) -> None:
+    content = make(tmp_path / "film.mkv", is_noisy=True).read_bytes()
+
+    async def _test(web: Serving) -> None:
+        video = web.node.add(content, file_name="film.mkv", plays="remux")
+        base, reader = f"/v/{video.hex()}/hls", web.node.transfers.readers[video]
+        await web.client.get(f"{base}/index.m3u8")
+        sessions = web.server.streams.sessions
+        reader.fails_at = (0, ContentChanged("film.mkv was changed after it was shared"))
+        got = await web.client.get(f"{base}/3.m4s")
+        assert (got.status_code, got.json()["error"]["code"]) == (410, "content_changed")
+        reader.fails_at = None
+        assert (await web.client.get(f"{base}/3.m4s")).status_code == 200
+        assert web.server.streams.sessions == sessions
 
     run(_test)
 

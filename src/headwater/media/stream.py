@@ -121,6 +121,8 @@ class Streams:
     async def _ready(self, session: _Session, source: Source, opening: Opening) -> None:
         if session.worker is not None and session.worker.is_running:
             return
+        if session.worker is not None:
+            await session.worker.close()
         worker = session.worker = await Worker.start(source, f"hls {session.key}")
         try:
             session.durations_s = await worker.open(opening)

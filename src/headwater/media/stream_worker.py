@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from headwater.errors import MediaError
+from headwater.errors import MediaError, NodeError
 from headwater.media import stream_pipe as pipe
 
 __all__ = ["Source", "Worker"]
@@ -127,7 +127,12 @@ class Worker:
                 failure = msgspec.msgpack.decode(body, type=pipe.Failure)
                 raise MediaError(failure.message or "the video cannot be read")
             wanted = msgspec.msgpack.decode(body, type=pipe.Stretch)
-            self._write(pipe.frame(pipe.BYTES, await self._feed.take(wanted.start, wanted.length)))
+            try:
+                part = await self._feed.take(wanted.start, wanted.length)
+            except NodeError:
+                await self._stop()
+                raise
+            self._write(pipe.frame(pipe.BYTES, part))
 
     async def _stop(self) -> None:
         """Make the process give up, or end it where it does not listen."""
