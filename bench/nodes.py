@@ -15,7 +15,7 @@ __all__ = ["done", "knows", "linked", "sent_bytes", "shares", "throw_away", "unt
 
 POLL_S = 0.05
 LINKS = "headwater_neighbours"
-SENT = "headwater_traffic_up_bytes_total"
+SENT = "headwater_sent_bytes_total"
 
 T = TypeVar("T")
 
