@@ -15,6 +15,9 @@ BIN := $(VENV)/bin
 STAMPS := .make
 STATIC := src/headwater/web/static
 
+# Playwright's own Node needs libraries that small systems lack; the one that builds the page runs already.
+export PLAYWRIGHT_NODEJS_PATH = $(shell cat $(STAMPS)/node 2>/dev/null)/node
+
 .PHONY: demo test check lint bench ui wheel format lock clean
 
 demo: $(STAMPS)/project $(STAMPS)/ui
@@ -84,7 +87,7 @@ $(STAMPS)/ui: $(STAMPS)/ui-packages $(UI_SOURCES)
 
 # A Chromium for the tests: found, or installed.
 
-$(STAMPS)/browser: $(STAMPS)/dependencies tools/browser.py
+$(STAMPS)/browser: $(STAMPS)/dependencies $(STAMPS)/node tools/browser.py
 	@$(BIN)/python tools/browser.py --install > $@.new && mv $@.new $@
 
 lock:

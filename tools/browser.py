@@ -45,10 +45,18 @@ def install() -> str | None:
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:
-    """Its output goes to stderr: stdout is for the path. That it failed shows in what is found."""
-    subprocess.run(
-        command, env=environment, stdout=sys.stderr.fileno(), stdin=subprocess.DEVNULL, check=False
+    """Quiet when it works; what it said goes to stderr when it fails: stdout is for the path."""
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
+    if done.returncode != 0:
+        print(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}", file=sys.stderr)
 
 
 def _answers(path: str) -> bool:
