@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from headwater.catalog.catalogue import Catalogue
 from headwater.discovery.invitation import Invitation
 from headwater.discovery.wellknown import fetch_record
-from headwater.errors import NodeError
+from headwater.errors import LocalUsageError, NodeError
 from headwater.node.neighbours import Neighbours
 from headwater.wire.ids import NodeId
 from headwater.wire.items import NodeRecord
@@ -28,10 +28,16 @@ class Mesh:
     """The node's place in the mesh. Shape: about AIMED_NEIGHBOURS links of its own accord."""
 
     def __init__(
-        self, me: NodeId, catalogue: Catalogue, neighbours: Neighbours, join: Sequence[str]
+        self,
+        me: NodeId,
+        catalogue: Catalogue,
+        neighbours: Neighbours,
+        *,
+        join: Sequence[str],
+        mesh_secret: str,
     ) -> None:
         self._me, self._catalogue, self._neighbours = me, catalogue, neighbours
-        self._join = join
+        self._join, self._mesh_secret = join, mesh_secret
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -55,6 +61,11 @@ class Mesh:
         Raises: LocalUsageError for an address that is none, Unavailable when nobody answers."""
         if address.startswith("headwater://"):
             invitation = Invitation.parse(address)
+            if invitation.secret != self._mesh_secret:
+                raise LocalUsageError(
+                    "this invitation leads into another mesh than this node is in: stop the node, "
+                    "then `headwater up --state FOLDER --join LINK` with a folder for that mesh"
+                )
             node, addresses = invitation.node, invitation.addresses
         else:
             item = await fetch_record(address)

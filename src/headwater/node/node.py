@@ -23,6 +23,7 @@ from headwater.node.config import Config
 from headwater.node.copies import Copies
 from headwater.node.dispatch import Dispatch
 from headwater.node.events import Event, Events
+from headwater.node.membership import with_mesh_secret
 from headwater.node.mesh import Mesh
 from headwater.node.neighbours import Neighbours
 from headwater.node.posters import Posters
@@ -75,6 +76,7 @@ class Node:
         """Serve until stop(). Raises: Conflict when the port is in use; what a part says."""
         sys.setswitchinterval(SWITCH_S)
         state = self.config.state
+        self.config = await asyncio.to_thread(with_mesh_secret, self.config)
         self.identity = load_identity(state)
         async with AsyncExitStack() as ends:  # in the opposite order, however far it got
             self.web = WebServer(self, self.config.web)
@@ -146,7 +148,13 @@ class Node:
             self.activity,
             self.events,
         )
-        self._mesh = Mesh(me, self.catalogue, self.neighbours, config.discovery.join)
+        self._mesh = Mesh(
+            me,
+            self.catalogue,
+            self.neighbours,
+            join=config.discovery.join,
+            mesh_secret=config.link.mesh_secret,
+        )
 
     async def _run_parts(self) -> None:
         lan = LanDiscovery(

@@ -19,6 +19,7 @@ from headwater.transfer.flights import Flight, Flights, subtract
 from headwater.transfer.sources import MAX_STRIKES, Source
 from headwater.transfer.spans import SPAN_BYTES, Spans
 from headwater.wire.ids import BLOCK_BYTES, NodeId
+from headwater.wire.messages import MAX_BLOCKS_PER_REQUEST
 
 __all__ = ["Ask", "Command", "Drop", "Schedule"]
 
@@ -356,7 +357,7 @@ class Schedule:
         for part in subtract(self._missing(span.start, len(span)), self._flights.taken()):
             at = part.start
             while at < part.stop:
-                count = source.run_from(at, part.stop - at)
+                count = source.run_from(at, min(part.stop - at, MAX_BLOCKS_PER_REQUEST))
                 if count:
                     runs.append(range(at, at + count))
                 next_piece = (self._shape.piece_of(at) + 1) * self._shape.blocks_per_piece

@@ -29,6 +29,12 @@ from headwater.wire.messages import (
 __all__ = ["BlockServer"]
 
 
+SMALL_BLOCKS = 16
+MAX_LARGE_ANSWERS = 4
+"""Answers of more than SMALL_BLOCKS that are in memory at once for one neighbour: an asker that
+does not read costs us 64 small ones and these, about 32 MiB."""
+
+
 class BlockServer:
     """The giving side of transfers over links. Bytes leave only as the store vouches for them."""
 
@@ -43,13 +49,23 @@ class BlockServer:
     ) -> None:
         self._store, self._bulk, self._bulk_hosts = store, bulk, bulk_hosts
         self._limit, self._traffic, self._clock = limit, traffic, clock
+        self._large: dict[NodeId, asyncio.Semaphore] = {}
 
     def neighbour_down(self, node: NodeId) -> None:
+        self._large.pop(node, None)
         if self._bulk is not None:
             self._bulk.revoke(node)
 
     async def answer(self, neighbour: Neighbour, request: Request, stream: Stream) -> None:
         """Write the reply and finish the stream. Raises: LinkClosed when the asker went away."""
+        if isinstance(request, GetBlocks) and request.count <= SMALL_BLOCKS:
+            await self._answer(neighbour, request, stream)
+        else:
+            slots = self._large.setdefault(neighbour.node, asyncio.Semaphore(MAX_LARGE_ANSWERS))
+            async with slots:
+                await self._answer(neighbour, request, stream)
+
+    async def _answer(self, neighbour: Neighbour, request: Request, stream: Stream) -> None:
         try:
             head, payload = await self._reply(neighbour, request)
         except NodeError as error:

@@ -15,7 +15,7 @@ from headwater.node.config import StoreConfig
 from headwater.store.shape import VideoShape
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
-from headwater.transfer.client import BlockClient
+from headwater.transfer.client import BlockClient, ClientCounters
 from headwater.transfer.followers import Followers
 from headwater.transfer.passing import PassingVideo
 from headwater.transfer.port import Blocks, Neighbour, Neighbours
@@ -99,6 +99,10 @@ class Transfers:
             while True:
                 await asyncio.sleep(1.0)
                 self._retire_idle()
+
+    @property
+    def counters(self) -> ClientCounters:
+        return self._client.counters
 
     # Reading.
 

@@ -41,7 +41,7 @@ PROTOCOL = b"headwater/1"
 """The ALPN. A change that an older node cannot read takes the next number."""
 
 MAX_PIECES = 2**20
-MAX_BLOCKS_PER_REQUEST = 1024
+MAX_BLOCKS_PER_REQUEST = 256
 MAX_PROOF_HASHES = 128
 MAX_BLOB_BYTES = 4 * 1024 * 1024
 
