@@ -314,3 +314,22 @@ def test_what_its_channel_takes_back_is_dropped_unless_kept(tmp_path: Path) -> N
             assert b.store.get(kept.video) is not None
 
     asyncio.run(run())
+
+
+def test_a_new_range_of_a_player_ends_its_old_one(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        slow = LimitsConfig(up_bytes_per_s=1_000_000)
+        async with party(tmp_path / "a", limits=slow) as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            reader = b.transfers.reader(file.video)
+            old = reader.read(0, SIZE, session="vlc")
+            got = [await anext(old)]
+            new = b.transfers.reader(file.video).read(SIZE - 1000, 1000, session="vlc")
+            got_new = b"".join([chunk async for chunk in new])
+            assert got_new == file.path.read_bytes()[-1000:]
+            got += [chunk async for chunk in old]  # it ends by itself, early
+            assert len(b"".join(got)) < SIZE
+
+    asyncio.run(run())
