@@ -13,7 +13,7 @@ from headwater.store.torrent import Torrent
 from headwater.wire.ids import VideoId
 from headwater.wire.items import Item, Retraction, Subtitle, VideoEntry, item_key, sign_item
 
-__all__ = ["Channel", "compose_entry", "title_of"]
+__all__ = ["Channel", "compose_entry", "copy_name", "title_of"]
 
 MAX_TITLE = 300
 
@@ -43,6 +43,14 @@ class Channel:
 def title_of(path: Path) -> str:
     """What people call the file: its name without the ending."""
     return (path.stem.replace("_", " ").strip() or path.name)[:MAX_TITLE]
+
+
+def copy_name(name: str) -> str:
+    """What a prepared copy of a file is called, within what a name may take."""
+    stem = Path(name).stem
+    while len(stem.encode()) > 251:
+        stem = stem[:-1]
+    return f"{stem}.mp4"
 
 
 def compose_entry(

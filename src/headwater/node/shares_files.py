@@ -3,12 +3,13 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from headwater.node.events import Event, Events
-from headwater.node.shares_entry import Channel, title_of
+from headwater.node.shares_entry import Channel, copy_name, title_of
 from headwater.node.shares_index import Folder, Record, SharesIndex
 from headwater.node.shares_scan import shown
 from headwater.store.manifest import Stamp
@@ -16,13 +17,23 @@ from headwater.store.store import Store
 from headwater.wire.ids import VideoId
 from headwater.wire.items import Item, VideoEntry
 
-__all__ = ["SharedFiles"]
+__all__ = ["Made", "SharedFiles"]
 
 _Identity = tuple[int, int, int]
 
 
 def _identity(stamp: Stamp) -> _Identity:
     return stamp.size_bytes, stamp.modified_ns, stamp.inode
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What publishing a file has led to."""
+
+    entry: VideoEntry
+    is_prepared: bool = False
+    note: str = ""
+    """What a person should know about it."""
 
 
 class SharedFiles:
@@ -69,6 +80,8 @@ class SharedFiles:
             return False
         if record.is_excluded or record.stamp is None:
             return True
+        if record.is_stale:
+            return False
         if record.entry is None and record.stamp != stamp:
             return False  # whatever was done to it, even to its rights, may have mended it
         return record.stamp.is_same_content(stamp)
@@ -100,18 +113,25 @@ class SharedFiles:
 
     # What became of a file.
 
-    def published(self, path: Path, stamp: Stamp, entry: VideoEntry, note: str) -> None:
+    def published(self, path: Path, stamp: Stamp, made: Made) -> None:
         """It is in the store: remember that, tell the mesh, take back what it was before."""
         before = self._records.get(path) or Record()
         self.change(
             path,
             replace(
-                before, stamp=stamp, entry=entry, is_published=True, is_excluded=False, problem=note
+                before,
+                stamp=stamp,
+                entry=made.entry,
+                is_published=True,
+                is_prepared=made.is_prepared,
+                is_excluded=False,
+                is_stale=False,
+                problem=made.note,
             ),
         )
-        if before.entry is not None and before.entry.video != entry.video:
+        if before.entry is not None and before.entry.video != made.entry.video:
             self._take_back(VideoId(before.entry.video))
-        self._publish([self._channel.tell(entry)])
+        self._publish([self._channel.tell(made.entry)])
 
     def failed(self, path: Path, stamp: Stamp | None, problem: str) -> None:
         """It is not shared as it is now; with a stamp: not tried again before it changes."""
@@ -127,16 +147,14 @@ class SharedFiles:
         """The same bytes under another name: the entry gets it, the video stays what it is."""
         record = self._records[old]
         assert record.entry is not None
-        title = record.title or title_of(new)
-        entry = replace(record.entry, title=title)
-        if not record.is_prepared:
-            entry = replace(entry, file_name=new.name)
+        file_name = copy_name(new.name) if record.is_prepared else new.name
+        entry = replace(record.entry, title=record.title or title_of(new), file_name=file_name)
         self._forget(old)
         self.change(new, replace(record, stamp=stamp, entry=entry))
         self._publish([self._channel.tell(entry)])
 
     def gone(self, path: Path, problem: str = "") -> VideoId | None:
-        """It is shared no more; its record may stay to tell why. What was taken back."""
+        """It is shared no more; the record may stay to tell why. What was retracted."""
         record = self._records.get(path)
         if record is None:
             return None
@@ -146,7 +164,16 @@ class SharedFiles:
             self._forget(path)
             if record.entry is not None:
                 self._take_back(VideoId(record.entry.video))
-        return VideoId(record.entry.video) if record.entry else None
+        if record.entry is None or self._paths.get(record.entry.video):
+            return None
+        return VideoId(record.entry.video)
+
+    def subtitles_changed(self, side_file: Path) -> None:
+        """Subtitles came, changed or went: the video that they lie beside is told anew."""
+        for path, record in self.items():
+            is_beside = path.parent == side_file.parent
+            if is_beside and record.entry and side_file.name.startswith(f"{path.stem}."):
+                self.change(path, replace(record, is_stale=True))
 
     def away(self, folder: Path, problem: str) -> None:
         """A whole folder cannot be reached (a drive was pulled out): nothing is forgotten."""

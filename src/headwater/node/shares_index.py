@@ -33,6 +33,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     """Shared by itself, not only as part of a folder."""
     is_excluded: bool = False
     """Taken back by the person: a folder around it does not bring it up again."""
+    is_stale: bool = False
+    """What lies beside the file has changed (subtitles): to be told anew, not hashed anew."""
     problem: str = ""
     title: str = ""
     """As the person gave it, or empty."""

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 from headwater.node.shares_files import SharedFiles
-from headwater.node.shares_scan import Scan, is_below_hidden, look, scan, shown
+from headwater.node.shares_scan import (
+    SUBTITLE_SUFFIXES,
+    Scan,
+    is_below_hidden,
+    look,
+    scan,
+    shown,
+)
 from headwater.node.shares_settle import Settling, open_for_writing
 from headwater.node.shares_watch import watch
 from headwater.store.manifest import Stamp
@@ -53,6 +60,8 @@ class Lookout:
         self._files, self._state, self._follow = files, state, follow
         self._settling = Settling()
         self._missing: dict[Path, float] = {}
+        self._looked_s = 0.0
+        """When the last look at everything began."""
         self._awake = asyncio.Event()
         self._rescan = asyncio.Event()
         self._watch_again = asyncio.Event()
@@ -100,6 +109,7 @@ class Lookout:
                 found = await asyncio.to_thread(scan, folder, self._state)
                 self._compare(folder, found)
             await self._look_at([p for p, record in self._files.items() if record.is_asked])
+            self._looked_s = began_s
             took_s = time.monotonic() - began_s
             await asyncio.sleep(min(5 * took_s, 5.0))  # many changes, one look
             try:
@@ -128,30 +138,32 @@ class Lookout:
                 self._miss(path)
 
     async def _look_at(self, paths: Iterable[Path]) -> None:
-        looks = await asyncio.to_thread(self._looks, list(paths))
-        for path, seen in looks.items():
+        for path, seen in (await self._looks(paths)).items():
             self._files.problems.pop(shown(path), None)
             if isinstance(seen, Stamp):
                 self._see(path, seen)
-            elif seen is not None:
-                self._files.problems[shown(path)] = seen
-                self._miss(path)
             else:
+                if seen is not None:
+                    self._files.problems[shown(path)] = seen
                 self._miss(path)
 
-    def _looks(self, paths: list[Path]) -> dict[Path, Stamp | str | None]:
+    async def _looks(self, paths: Iterable[Path]) -> dict[Path, Stamp | str | None]:
         """What each of these is now, those left out that are nobody's business."""
-        looks: dict[Path, Stamp | str | None] = {}
+        within: dict[Path, Path | None] = {}
         for path in paths:
             record, folder = self._files.get(path), self._files.folder_of(path)
             if record is not None and record.is_asked:
-                looks[path] = look(path, None)
+                within[path] = None
             elif folder is None or path.is_relative_to(self._state):
                 continue
-            elif path.is_dir() or (record is None and is_below_hidden(path, folder)):
+            elif path.suffix.lower() in SUBTITLE_SUFFIXES:
+                self._files.subtitles_changed(path)
                 self._rescan.set()
-            else:
-                looks[path] = look(path, folder)
+            elif record is not None or not is_below_hidden(path, folder):
+                within[path] = folder
+        looks, folders = await asyncio.to_thread(_look_at_each, within)
+        if folders:
+            self._rescan.set()
         return looks
 
     def _see(self, path: Path, stamp: Stamp) -> None:
@@ -162,8 +174,9 @@ class Lookout:
 
     def _miss(self, path: Path) -> None:
         self._settling.forget(path)
-        if self._files.get(path) is not None:
-            self._missing.setdefault(path, time.monotonic())
+        if self._files.get(path) is not None and path not in self._missing:
+            self._missing[path] = time.monotonic()
+            self._rescan.set()  # it may have gone elsewhere
             self._awake.set()
 
     # Waiting.
@@ -178,7 +191,7 @@ class Lookout:
                 await asyncio.sleep(ROUND_S)
                 continue
             due = self._settling.due(time.monotonic())[:MAX_ROUND]
-            looks = await asyncio.to_thread(self._looks, due)
+            looks = await self._looks(due)
             stamps = [seen for seen in looks.values() if isinstance(seen, Stamp)]
             written = await asyncio.to_thread(open_for_writing, stamps)
             for path in due:
@@ -206,8 +219,17 @@ class Lookout:
                 self._follow.settled(path, seen)
 
     def _let_go(self) -> None:
-        now = time.monotonic()
-        for path in [p for p, since in self._missing.items() if now - since >= GONE_S]:
+        due_s = min(time.monotonic() - GONE_S, self._looked_s)
+        for path in [p for p, since_s in self._missing.items() if since_s <= due_s]:
             del self._missing[path]
             if not path.is_file():
                 self._follow.gone(path)
+
+
+def _look_at_each(
+    within: dict[Path, Path | None],
+) -> tuple[dict[Path, Stamp | str | None], list[Path]]:
+    """What the files are, and which are folders. Blocks."""
+    folders = [path for path in within if path.is_dir()]
+    looks = {path: look(path, root) for path, root in within.items() if path not in folders}
+    return looks, folders

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from headwater.errors import ContentChanged, MediaError, NodeError, StorageFull
+from headwater.errors import ContentChanged, MediaError, NodeError, StorageFull, Unavailable
 from headwater.media import jobs
 from headwater.media.extras import NO_EXTRAS, Extras
 from headwater.media.recording import Probe
@@ -19,7 +19,7 @@ from headwater.media.regular import read_head
 from headwater.media.signature import HEAD_BYTES, may_be_media
 from headwater.media.worker import in_process
 from headwater.node.activity import Activity, Job
-from headwater.node.shares_entry import compose_entry, title_of
+from headwater.node.shares_entry import compose_entry, copy_name, title_of
 from headwater.store.manifest import Stamp
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
@@ -43,7 +43,10 @@ class Wanted:
     stamp: Stamp
     may_prepare: bool
     title: str
-    created_ms: int
+    before: VideoEntry | None
+    """As it was published last."""
+    has_same_bytes: bool
+    """As it had when it was published last."""
 
 
 class Publication:
@@ -58,7 +61,7 @@ class Publication:
         scratch.mkdir(parents=True, exist_ok=True)
         for left_over in scratch.iterdir():
             left_over.unlink()
-        self._stored = {path: stored for stored, path in _originals(store)}
+        self._untold = _originals(store)
 
     async def look_into(self, wanted: Wanted, job: Job) -> tuple[Probe | None, str]:
         """What the recording is, None for any other file; and what to tell about it."""
@@ -75,12 +78,9 @@ class Publication:
 
     async def in_place(self, wanted: Wanted, probe: Probe | None, job: Job) -> VideoEntry:
         """The entry of the file where it lies. Raises: NodeError."""
-        path = wanted.path
-        stored = self._stored.pop(path, None)
-        if stored and not stored.owned and await asyncio.to_thread(stored.check) and stored.torrent:
-            job.video = stored.video.hex()
-            extras = await self._extras(probe, path, path)
-            return await self._compose(wanted, stored.torrent, probe, extras)
+        path, stored = wanted.path, self._before(wanted)
+        if stored and stored.path == path and await asyncio.to_thread(stored.check):
+            return await self._again(wanted, probe, stored, job)
         (torrent, leaves), extras = await _both(
             self._hash(path, path.name, job), self._extras(probe, path, path)
         )
@@ -92,19 +92,34 @@ class Publication:
 
     async def prepared(self, wanted: Wanted, job: Job) -> VideoEntry:
         """The entry of a copy that browsers play; the file stays as it is. Raises: NodeError."""
-        path = wanted.path
-        stored = self._stored.pop(path, None)
-        if stored and stored.owned and _is_newer(stored.path, wanted.stamp) and stored.torrent:
-            job.video = stored.video.hex()
+        path, stored = wanted.path, self._before(wanted)
+        is_same = wanted.has_same_bytes or (stored and _is_newer(stored.path, wanted.stamp))
+        if stored and stored.owned and stored.source == path and is_same:
             probe = await in_process(jobs.probe_file, stored.path)
-            extras = await self._extras(probe, stored.path, path)
-            return await self._compose(wanted, stored.torrent, probe, extras)
+            return await self._again(wanted, probe, stored, job)
         self._check_room(wanted.stamp.size_bytes)
         draft = self._scratch / f"{secrets.token_hex(8)}.mp4"
         try:
             return await self._prepared(wanted, draft, job)
         finally:
             draft.unlink(missing_ok=True)
+
+    def _before(self, wanted: Wanted) -> StoredVideo | None:
+        """What the store has of this file already: from before, or from a node that was killed
+        before it could tell anybody."""
+        known = self._store.get(VideoId(wanted.before.video)) if wanted.before else None
+        return known or self._untold.pop(wanted.path, None)
+
+    async def _again(
+        self, wanted: Wanted, probe: Probe | None, stored: StoredVideo, job: Job
+    ) -> VideoEntry:
+        """The entry of what need not be hashed again."""
+        torrent = await asyncio.to_thread(lambda: stored.torrent)
+        if torrent is None:
+            raise Unavailable(f"the proofs of {wanted.path.name} were lost: they are made anew")
+        job.video = stored.video.hex()
+        extras = await self._extras(probe, stored.path, wanted.path)
+        return await self._compose(wanted, torrent, probe, extras)
 
     async def _prepared(self, wanted: Wanted, draft: Path, job: Job) -> VideoEntry:
         path = wanted.path
@@ -114,7 +129,7 @@ class Publication:
 
         tell(0, 0)
         probe = await in_process(jobs.prepare_copy, path, draft, progress=tell)
-        name = _mp4_name(path.name)
+        name = copy_name(path.name)
         (torrent, leaves), extras = await _both(
             self._hash(draft, name, job), self._extras(probe, draft, path)
         )
@@ -163,7 +178,7 @@ class Publication:
             self._store,
             title=wanted.title or title_of(wanted.path),
             node=self._node,
-            created_ms=wanted.created_ms or time.time_ns() // 1_000_000,
+            created_ms=wanted.before.created_ms if wanted.before else time.time_ns() // 1_000_000,
         )
 
 
@@ -189,11 +204,11 @@ async def _to_the_end(function: Callable[[], object]) -> None:
         raise
 
 
-def _originals(store: Store) -> list[tuple[StoredVideo, Path]]:
-    """What was stored before a kill that came before the index was told."""
+def _originals(store: Store) -> dict[Path, StoredVideo]:
+    """What is stored, by the file that it was made of."""
     stored = [video for video in map(store.get, store.videos()) if video is not None]
-    shared = [(video, video.source if video.owned else video.path) for video in stored]
-    return [(video, path) for video, path in shared if path is not None]
+    shared = ((video.source if video.owned else video.path, video) for video in stored)
+    return {path: video for path, video in shared if path is not None}
 
 
 def _is_newer(copy: Path, original: Stamp) -> bool:
@@ -201,14 +216,6 @@ def _is_newer(copy: Path, original: Stamp) -> bool:
         return copy.stat().st_mtime_ns > max(original.modified_ns, original.changed_ns)
     except OSError:
         return False
-
-
-def _mp4_name(name: str) -> str:
-    """The copy's name, within what a name may take."""
-    stem = Path(name).stem
-    while len(stem.encode()) > 251:
-        stem = stem[:-1]
-    return f"{stem}.mp4"
 
 
 def _tell_nobody(done: int, total: int) -> None:

@@ -9,7 +9,15 @@ from headwater.errors import RemoteProtocolError
 from headwater.store.manifest import Stamp
 from headwater.store.torrent import check_file_name
 
-__all__ = ["Scan", "is_below_hidden", "is_passed_over", "look", "scan", "shown"]
+__all__ = [
+    "SUBTITLE_SUFFIXES",
+    "Scan",
+    "is_below_hidden",
+    "is_passed_over",
+    "look",
+    "scan",
+    "shown",
+]
 
 MAX_FILES = 200_000
 MAX_DEPTH = 64

@@ -8,19 +8,19 @@ from typing import Literal
 from headwater.errors import ContentChanged, MediaError, NodeError, Unavailable
 from headwater.media.recording import Probe
 from headwater.node.activity import Activity, Job
-from headwater.node.shares_files import SharedFiles
+from headwater.node.shares_files import Made, SharedFiles
 from headwater.node.shares_index import Record
 from headwater.node.shares_publication import Publication, Wanted
 from headwater.node.shares_tally import Tallies
 from headwater.store.manifest import Stamp
 from headwater.wire.ids import VideoId
-from headwater.wire.items import VideoEntry
 
 __all__ = ["Work"]
 
 HASHERS = 2
 MAX_QUEUED = 1024
 
+_End = Literal["done", "failed", "cancelled"]
 _Queue = asyncio.PriorityQueue[tuple[int, int, Path]]
 
 
@@ -80,7 +80,8 @@ class Work:
             stamp,
             self._prepares if prepare is None else prepare,
             record.title,
-            record.entry.created_ms if record.entry else 0,
+            record.entry,
+            has_same_bytes=record.stamp is not None and record.stamp.is_same_content(stamp),
         )
         self._put(self._to_read, path)
 
@@ -114,8 +115,8 @@ class Work:
                 await asyncio.wait([task])
             finally:
                 del self._running[path]
-            if path in self._probes:
-                self._put(self._to_prepare, path)
+            if path in self._wanted:  # for the second part of it, or it settled anew meanwhile
+                self._put(self._to_prepare if path in self._probes else self._to_read, path)
 
     async def _publish(self, wanted: Wanted) -> None:
         path = wanted.path
@@ -124,39 +125,39 @@ class Work:
             job = self._jobs[path] = self._activity.start("share", path.name)
         job.cancel = lambda: self.cancel(path)
         try:
-            entry, note = await self._entry(wanted, job)
+            made = await self._make(wanted, job)
         except asyncio.CancelledError:
             if path in self._stopped:  # and it is not just the node's end
                 self._cancelled(path, is_told=self._stopped.pop(path))
             raise
         except (ContentChanged, Unavailable) as error:
-            self._end(path, "failed", str(error))
+            self._end(wanted, "failed", str(error))
         except (NodeError, OSError) as error:
             self._files.failed(path, wanted.stamp, str(error))
-            self._end(path, "failed", str(error))
+            self._end(wanted, "failed", str(error))
         else:
-            if entry is not None:
-                self._files.published(path, wanted.stamp, entry, note)
-                self._end(path, "done")
+            if made is not None:
+                self._files.published(path, wanted.stamp, made)
+                self._end(wanted, "done")
 
-    async def _entry(self, wanted: Wanted, job: Job) -> tuple[VideoEntry | None, str]:
-        """The entry and what to tell about it; no entry: it waits for its turn to be prepared."""
+    async def _make(self, wanted: Wanted, job: Job) -> Made | None:
+        """None: it waits for its turn to be prepared."""
         probe = self._probes.pop(wanted.path, None)
         if probe is not None:
-            return await self._prepared(wanted, probe, job)
+            return await self._prepare(wanted, probe, job)
         probe, note = await self._publication.look_into(wanted, job)
         if probe is not None and self._publication.takes_copy(wanted, probe):
             self._probes[wanted.path] = probe
             self._activity.progress(job, "waiting", 0, 0)
-            return None, ""
-        return await self._publication.in_place(wanted, probe, job), note
+            return None
+        return Made(await self._publication.in_place(wanted, probe, job), note=note)
 
-    async def _prepared(self, wanted: Wanted, probe: Probe, job: Job) -> tuple[VideoEntry, str]:
+    async def _prepare(self, wanted: Wanted, probe: Probe, job: Job) -> Made:
         try:
-            return await self._publication.prepared(wanted, job), ""
+            return Made(await self._publication.prepared(wanted, job), is_prepared=True)
         except MediaError as error:
             note = f"it is shared as it is, browsers may not play it: {error}"
-            return await self._publication.in_place(wanted, probe, job), note
+            return Made(await self._publication.in_place(wanted, probe, job), note=note)
 
     def _cancelled(self, path: Path, *, is_told: bool) -> None:
         wanted, job = self._wanted.get(path), self._jobs.get(path)
@@ -164,12 +165,15 @@ class Work:
             self._files.dropped.put_nowait(VideoId(bytes.fromhex(job.video)))
         if is_told and wanted is not None:
             self._files.failed(path, wanted.stamp, "sharing it was cancelled: share it again")
-        self._end(path, "cancelled")
-
-    def _end(
-        self, path: Path, phase: Literal["done", "failed", "cancelled"], error: str = ""
-    ) -> None:
         self._wanted.pop(path, None)
+        self._done(path, "cancelled")
+
+    def _end(self, wanted: Wanted, phase: _End, error: str = "") -> None:
+        if self._wanted.get(wanted.path) is wanted:  # else it has settled anew meanwhile
+            del self._wanted[wanted.path]
+        self._done(wanted.path, phase, error)
+
+    def _done(self, path: Path, phase: _End, error: str = "") -> None:
         self._probes.pop(path, None)
         self._tallies.ended(path, is_shared=phase == "done")
         job = self._jobs.pop(path, None)
