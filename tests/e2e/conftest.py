@@ -6,7 +6,7 @@ browser. What a module started is gone when it ends; the root's check per test g
 import asyncio
 import inspect
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import psutil
@@ -122,7 +122,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """What the nodes logged goes with a failure."""
     report = yield
     cluster = getattr(item, "funcargs", {}).get("cluster")

@@ -15,6 +15,7 @@ from headwater.errors import NodeError
 from headwater.lab.cluster import Cluster, LabNode
 
 __all__ = [
+    "ENDED",
     "Answer",
     "ask",
     "cli",
@@ -37,14 +38,16 @@ ENDED = ("done", "failed", "cancelled")
 Told = dict[str, Any]
 
 
-async def until(what: str, probe: Callable[[], T | None], within_s: float = LONG_S) -> T:
+async def until(
+    what: str, probe: Callable[[], T | None], within_s: float = LONG_S, poll_s: float = POLL_S
+) -> T:
     """What `probe` (blocking) finds, as soon as it finds something. Raises: TimeoutError."""
     try:
         async with asyncio.timeout(within_s):
             while True:
                 if found := await asyncio.to_thread(probe):
                     return found
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(poll_s)
     except TimeoutError:
         raise TimeoutError(f"it never came true: {what}") from None
 

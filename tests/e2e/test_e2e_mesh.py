@@ -121,6 +121,10 @@ async def test_what_is_taken_back_goes_from_every_page(
     assert path.exists()
 
 
+def _is_unknown(node: LabNode, video: str) -> bool:
+    return video_of(node, video) is None
+
+
 async def test_the_ends_of_a_chain_that_cannot_meet_share_through_its_middle(
     cluster: Cluster, pages: Pages, films: Films, folder: Path
 ) -> None:
