@@ -13,7 +13,7 @@ from headwater.catalog.ranks import BUCKETS, HEAD_BYTES
 from headwater.catalog.rows import searchable, values_of
 from headwater.catalog.words import fold, spread
 from headwater.wire.ids import ItemKey, NodeId
-from headwater.wire.items import Claim, Holding, Item, VideoEntry
+from headwater.wire.items import Claim, Holding, Item, Retraction, VideoEntry
 
 __all__ = ["Admission", "Ledger", "Verdict"]
 
@@ -115,19 +115,23 @@ class Ledger:
         return "refused" if held is None and is_full else "news"
 
     def _insert(self, item: Item) -> None:
-        execute = self._connection.execute
+        execute, body = self._connection.execute, item.body
+        is_alone = isinstance(body, VideoEntry) and not self._has_entry(body.video)
         row = execute(
-            "INSERT INTO item"
-            " (key, version, digest, author, kind, video, body, signature, created, label)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            values_of(item),
+            "INSERT INTO item (key, version, digest, author, kind, video, body, signature,"
+            " created, label, chosen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values_of(item), is_alone),
         ).lastrowid
-        if isinstance(item.body, VideoEntry):
-            words = spread(fold(searchable(item.body)))
+        if isinstance(body, VideoEntry):
+            words = spread(fold(searchable(body)))
             execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row, words))
-        if item.video is not None and not isinstance(item.body, Holding):
-            self._choose(item.video)
+        if isinstance(body, VideoEntry | Retraction) and not is_alone:
+            self._choose(body.video)
         self._count(item.key, item.digest, item.author, 1)
+
+    def _has_entry(self, video: bytes) -> bool:
+        query = "SELECT 1 FROM item WHERE video = ? AND kind = 'video'"
+        return self._connection.execute(query, (video,)).fetchone() is not None
 
     def _remove(self, item: Item, held: _Held) -> None:
         self._connection.execute("DELETE FROM item WHERE id = ?", (held.row,))

@@ -19,7 +19,7 @@ _UNSPACED = re.compile(
 own, and asked for as a phrase of such words, so that any part of a title is found."""
 
 _STROKED = str.maketrans(
-    {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe"}
+    {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "\u0131": "i", "æ": "ae", "œ": "oe"}
 )
 """Letters that Unicode takes apart nowhere, as people type them who lack the key."""
 
