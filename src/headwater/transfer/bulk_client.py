@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from headwater.errors import NodeError, NotFound, RemoteProtocolError, Unavailable
 from headwater.transfer.bulk_server import read_exactly
 from headwater.transfer.port import Blocks
-from headwater.transfer.proof import leaf_hashes, verify_in_layer
+from headwater.transfer.proof import verify_in_layer
 from headwater.wire import frames
 from headwater.wire.ids import BLOCK_BYTES
 from headwater.wire.messages import BlocksReply, BulkReply, GetBlocks, Refused, reply_decoder
@@ -214,20 +215,21 @@ class BulkClient:
     def _receive(
         self, connection: ssl.SSLSocket, ask: _Ask, into: memoryview, proof: bytes
     ) -> None:
-        leaves = bytearray()
-        at = 0
-        while at < len(into):
-            end = min(at + BLOCK_BYTES, len(into))
-            read_exactly(connection, into[at:end])
-            leaves += leaf_hashes(into[at:end])  # still in the cache
-            at = end
+        leaves = []
+        for at in range(0, len(into), BLOCK_BYTES):
+            block = into[at : at + BLOCK_BYTES]
+            got = connection.recv_into(block)
+            if got < len(block):  # a block is one TLS record, as a rule
+                read_exactly(connection, block[got:])
+            leaves.append(sha256(block).digest())  # still in the cache
+        proven = b"".join(leaves)
         stored, request = ask.stored, ask.request
         if stored.torrent is None or not verify_in_layer(
-            stored.shape, stored.torrent.layer, request.first, bytes(leaves), proof
+            stored.shape, stored.torrent.layer, request.first, proven, proof
         ):
             raise RemoteProtocolError("blocks that do not prove to be the video's")
         try:
-            stored.write(request.first, into, bytes(leaves))
+            stored.write(request.first, into, proven)
         except NodeError as error:
             ask.fail(error)
         else:
