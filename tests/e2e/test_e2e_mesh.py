@@ -115,9 +115,7 @@ async def test_what_is_taken_back_goes_from_every_page(
     assert (answer.code, answer.errors) == (0, [])
     await expect(card(page, video["id"])).to_have_count(0)
     for node in (mesh.anna, mesh.ben, mesh.cara):
-        await until(
-            f"{node.name} forgets it", lambda node=node: video_of(node, video["id"]) is None
-        )
+        await until(f"{node.name} forgets it", partial(_is_unknown, node, video["id"]))
     assert path.exists()
 
 
