@@ -32,7 +32,8 @@ def fold(text: str) -> str:
     between words."""
     plain = text.encode("utf-8", "ignore").decode().replace("\0", " ")
     lower = unicodedata.normalize("NFKC", plain).casefold()
-    return " ".join(lower.translate(_STROKED).split())
+    # Letters that were taken apart may now join the marks behind them.
+    return " ".join(unicodedata.normalize("NFKC", lower.translate(_STROKED)).split())
 
 
 def spread(folded: str) -> str:
