@@ -99,7 +99,7 @@ def _entry(number: int) -> Item:
 def test_of_many_posters_the_newest_are_fetched() -> None:
     async def run() -> None:
         transfers = _Transfers()
-        posters = Posters(cast(Transfers, transfers))
+        posters = Posters(cast(Transfers, transfers), quiet_s=0.0)
         posters.heard(_entry(number) for number in range(MAX_WAITING + 1))
         async with asyncio.TaskGroup() as group:
             task = group.create_task(posters.run())
