@@ -125,7 +125,7 @@ async def cli(
             command,
             capture_output=True,
             text=True,
-            stdin=subprocess.DEVNULL,
+            input="",
             env=clean,
             cwd=cwd,
             preexec_fn=preexec,

@@ -9,7 +9,7 @@ from typing import Any, Self
 from headwater import errors
 from headwater.errors import Conflict, NodeError, NotFound, Unavailable
 
-__all__ = ["Api"]
+__all__ = ["Api", "kind_of"]
 
 TIMEOUT_S = 30.0
 _BY_CODE = {
@@ -79,6 +79,11 @@ class Api:
         finally:
             connection.close()
         return _parse(self.page, response.status, text)
+
+
+def kind_of(code: str) -> type[NodeError]:
+    """The class of errors that a node calls so."""
+    return _BY_CODE.get(code, NodeError)
 
 
 def _parse(page: str, status: int, text: bytes) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from headwater.cli import units
-from headwater.cli.client import Api
+from headwater.cli.client import Api, kind_of
 from headwater.cli.session import Session
-from headwater.errors import NodeError, NotFound
+from headwater.errors import NotFound
 
 __all__ = ["ENDED", "Job", "bar", "follow"]
 
@@ -40,7 +40,7 @@ def follow(session: Session, api: Api, jobs: Sequence[Job]) -> list[Job]:
         raise
     failed = [job for job in latest if job["phase"] != "done"]
     if failed:
-        raise NodeError("\n".join(_problem(job) for job in failed))
+        raise kind_of(failed[0].get("code", ""))("\n".join(_problem(job) for job in failed))
     return latest
 
 

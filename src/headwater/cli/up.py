@@ -22,7 +22,10 @@ def up(
     session: Session,
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FOLDER]...", help="Folders to share and to watch."),
+        # Not checked here: all that is wrong with any of them is told at once.
+        typer.Argument(
+            metavar="[FOLDER]...", help="Folders to share and to watch.", readable=False
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="What people call this node.")] = None,
     join: Annotated[

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from headwater.errors import NotFound
+from headwater.errors import NodeError, NotFound
 from headwater.node.events import Event, Events
 
 __all__ = ["Activity", "Job"]
@@ -43,6 +43,8 @@ class Job:
     video: str = ""
     """Hex id, once known."""
     error: str = ""
+    code: str = ""
+    """Of the error, where it has one: a NodeError's."""
     ended_s: float | None = None
     cancel: Callable[[], None] | None = field(default=None, repr=False)
     _mark: tuple[float, int] = (0.0, 0)
@@ -85,10 +87,16 @@ class Activity:
             return
         self._events.publish(Event("job", job.id))
 
-    def end(self, job: Job, phase: Literal["done", "failed", "cancelled"], error: str = "") -> None:
-        job.phase, job.error, job.ended_s = phase, error, self._now()
+    def end(
+        self,
+        job: Job,
+        phase: Literal["done", "failed", "cancelled"],
+        error: str | NodeError = "",
+    ) -> None:
+        job.phase, job.error, job.ended_s = phase, str(error), self._now()
+        job.code = error.code if isinstance(error, NodeError) else ""
         job.rate, job.cancel = 0.0, None
-        self._events.publish(Event("jobs", job.id, error))
+        self._events.publish(Event("jobs", job.id, job.error))
 
     def jobs(self) -> list[Job]:
         return list(self._jobs.values())

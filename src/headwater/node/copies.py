@@ -115,7 +115,7 @@ class Copies:
             self._activity.progress(job, "fetching", size, size)
             self._activity.end(job, "done")
         except NodeError as error:
-            self._activity.end(job, "failed", str(error))
+            self._activity.end(job, "failed", error)
         except OSError as error:
             where = wanted.directory or "the store"
             self._activity.end(job, "failed", f"{where} cannot take it: {error.strerror}")

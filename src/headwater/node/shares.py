@@ -74,6 +74,7 @@ class Shares:
     async def run(self) -> None:
         """Watch and publish until cancelled."""
         try:
+            self._tell_damage()
             self._files.tell_again()
             for path in self._config.folders:
                 self._share_at_start(path)
@@ -145,10 +146,11 @@ class Shares:
             self._activity.end(job, "cancelled", "the sender went away")
             raise
         except Unavailable as error:
-            self._activity.end(job, "cancelled", str(error))
+            self._activity.end(job, "cancelled", error)
             raise
         except (NodeError, OSError) as error:
-            self._activity.end(job, "failed", str(error))
+            told = error if isinstance(error, NodeError) else str(error)
+            self._activity.end(job, "failed", told)
             raise
         return self._ask_for(path, seen, job, None, None)
 
@@ -195,6 +197,11 @@ class Shares:
 
     # Within.
 
+    def _tell_damage(self) -> None:
+        if (aside := self._index.moved_aside) is not None:
+            told = f"the list of what is shared was damaged ({aside}): share again what is missing"
+            self._events.publish(Event("problem", str(aside), told))
+
     def _share_at_start(self, path: Path) -> None:
         if path.resolve() in self._files.folders:
             return
@@ -229,7 +236,7 @@ class Shares:
             return job
         self._files.change(path, replace(wish, stamp=None))
         job = self._work.expect(path, job)
-        self._lookout.places_changed()
+        self._lookout.expect(path, seen)
         return job
 
     def _watch_folder(self, folder: Path, prepare: bool | None) -> Job:

@@ -55,10 +55,16 @@ class SharesIndex:
     """A small SQLite file. Paths are kept as the file system spells them. Raises: sqlite3.Error."""
 
     def __init__(self, database: Path) -> None:
-        self._database = sqlite3.connect(database, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(_SCHEMA)
+        self.moved_aside: Path | None = None
+        """Where a damaged file lies now, in whose place an empty one was begun."""
+        try:
+            self._database = _open(database)
+        except sqlite3.DatabaseError:
+            self.moved_aside = database.with_name(f"{database.name}.damaged")
+            database.replace(self.moved_aside)
+            for rest in ("-wal", "-shm"):
+                database.with_name(database.name + rest).unlink(missing_ok=True)
+            self._database = _open(database)
 
     def close(self) -> None:
         self._database.close()
@@ -88,3 +94,15 @@ class SharesIndex:
             f"INSERT OR REPLACE INTO {table} VALUES (?, ?)",
             (os.fsencode(path), _encoder.encode(record)),
         )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database

@@ -131,10 +131,10 @@ class Work:
                 self._cancelled(path, is_told=self._stopped.pop(path))
             raise
         except (ContentChanged, Unavailable) as error:
-            self._end(wanted, "failed", str(error))
+            self._end(wanted, "failed", error)
         except (NodeError, OSError) as error:
             self._files.failed(path, wanted.stamp, str(error))
-            self._end(wanted, "failed", str(error))
+            self._end(wanted, "failed", error if isinstance(error, NodeError) else str(error))
         else:
             if made is not None:
                 self._files.published(path, wanted.stamp, made)
@@ -168,12 +168,12 @@ class Work:
         self._wanted.pop(path, None)
         self._done(path, "cancelled")
 
-    def _end(self, wanted: Wanted, phase: _End, error: str = "") -> None:
+    def _end(self, wanted: Wanted, phase: _End, error: str | NodeError = "") -> None:
         if self._wanted.get(wanted.path) is wanted:  # else it has settled anew meanwhile
             del self._wanted[wanted.path]
         self._done(wanted.path, phase, error)
 
-    def _done(self, path: Path, phase: _End, error: str = "") -> None:
+    def _done(self, path: Path, phase: _End, error: str | NodeError = "") -> None:
         self._probes.pop(path, None)
         self._tallies.ended(path, is_shared=phase == "done")
         job = self._jobs.pop(path, None)

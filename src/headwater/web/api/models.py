@@ -150,6 +150,7 @@ class JobView(Model):
     eta_s: float | None
     video: str
     error: str
+    code: str
 
 
 class JobList(Model):

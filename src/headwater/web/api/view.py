@@ -40,6 +40,7 @@ def job_view(job: Job) -> JobView:
         eta_s=left / job.rate if job.rate > 0 and left > 0 and not job.is_ended else None,
         video=job.video,
         error=job.error,
+        code=job.code,
     )
 
 
