@@ -24,7 +24,7 @@ demo: $(STAMPS)/project $(STAMPS)/ui
 	@exec $(BIN)/headwater lab $(ARGS)
 
 test: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser
-	@PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix ui run --silent test -- --passWithNoTests
+	@PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix ui run --silent test
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: lint test

@@ -1,4 +1,6 @@
-"""A minute of moving picture and its storyboard for the page's mock node. Usage: python sample.py FOLDER (needs PyAV)"""
+"""A minute of moving picture and its storyboard for the page's mock node.
+
+Usage: python sample.py FOLDER (needs PyAV)"""
 
 import sys
 from fractions import Fraction
@@ -30,8 +32,10 @@ def encode(path: Path, container: str, codec: str, frames, pixels: str, **option
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    source = f"gradients=size={WIDTH}x{HEIGHT}:rate={RATE}:duration={SECONDS}:speed=0.02:nb_colors=5:seed=7"
-    encode(folder / "sample.mp4", "mp4", "libx264", pictures(source), "yuv420p", preset="veryfast", crf="24")
+    source = f"gradients=size={WIDTH}x{HEIGHT}:rate={RATE}:duration={SECONDS}"
+    source += ":speed=0.02:nb_colors=5:seed=7"
+    film, fast = pictures(source), {"preset": "veryfast", "crf": "24"}
+    encode(folder / "sample.mp4", "mp4", "libx264", film, "yuv420p", **fast)
     board = f"{source},fps=1,scale=160:90,tile=10x6"
     encode(folder / "board.jpg", "mjpeg", "mjpeg", pictures(board), "yuvj420p")
 
