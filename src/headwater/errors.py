@@ -1,4 +1,4 @@
-"""What can go wrong, by whose fault it is and what to do; the code is stable across API, CLI and metrics."""
+"""What can go wrong, whose fault it is, what to do. Codes are stable: API, CLI, metrics."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class NodeError(Exception):
-    """Anything that Headwater raises on purpose. The message says what happened, to what, what to do."""
+    """All that Headwater raises on purpose. Says what happened, to what, what to do."""
 
     code: ClassVar[str] = "internal"
     http_status: ClassVar[int] = 500
