@@ -45,11 +45,20 @@ def main() -> int:
     return _run(known[arguments.name], arguments.name, options, arguments.json, console)
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
 def _arguments(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("name", nargs="?", choices=names, help="without it: a list of them")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    parser.add_argument("--runs", type=int, metavar="N", help="at most N of each: a quick look")
+    parser.add_argument(
+        "--runs", type=_positive, metavar="N", help="at most N of each: a quick look"
+    )
     parser.add_argument(
         "--part", action="append", default=[], help="only this part of it; may be repeated"
     )
