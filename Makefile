@@ -3,6 +3,7 @@
 #
 #   make demo     three nodes on this machine, the first shares sample videos
 #   make test     every test, the browser's included      (ARGS="-k words" picks some)
+#   make soak     the tests that take minutes
 #   make check    what CI runs: format, lint, types, tests
 #   make bench    NAME=first_frame measures one thing; without NAME it lists them
 #   make ui       builds the web page                      make wheel  builds dist/*.whl
@@ -18,7 +19,7 @@ STATIC := src/headwater/web/static
 # Playwright's own Node needs libraries that small systems lack; the one that builds the page runs already.
 export PLAYWRIGHT_NODEJS_PATH = $(shell cat $(STAMPS)/node 2>/dev/null)/node
 
-.PHONY: demo test check lint bench ui wheel format lock clean
+.PHONY: demo test soak check lint bench ui wheel format lock clean
 
 demo: $(STAMPS)/project $(STAMPS)/ui
 	@exec $(BIN)/headwater lab $(ARGS)
@@ -26,6 +27,9 @@ demo: $(STAMPS)/project $(STAMPS)/ui
 test: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser
 	@PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix ui run --silent test
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 check: lint test
 
