@@ -5,7 +5,6 @@ import base64
 import binascii
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 
 from headwater.errors import LocalUsageError, RemoteProtocolError, Unavailable
@@ -73,6 +72,8 @@ async def fetch_record(address: str) -> Item:
 
     Raises: LocalUsageError for no address; Unavailable when nobody answers there;
     RemoteProtocolError when somebody else does."""
+    import httpx  # a quarter of a second at every start, for what most nodes never do
+
     url = page_of(address) + PATH
     try:
         async with asyncio.timeout(TIMEOUT_S):
@@ -86,6 +87,8 @@ async def fetch_record(address: str) -> Item:
 
 
 async def _get(url: str) -> bytes:
+    import httpx
+
     # No proxies: the other node is on this network or named outright. No redirects: it is there or
     # it is not.
     async with (
