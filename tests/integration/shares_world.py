@@ -42,6 +42,7 @@ class World:
             self.catalogue,
             self.activity,
             self.events,
+            settle_s=0.3,
         )
 
     def _publish(self, items: Sequence[Item]) -> None:
@@ -56,6 +57,12 @@ class World:
         stored = self.store.get(VideoId(self.entries()[title].video))
         assert stored is not None
         return stored
+
+    def path(self, title: str) -> Path | None:
+        """Where its bytes lie; None while that changes."""
+        entry = self.entries().get(title)
+        stored = self.store.get(VideoId(entry.video)) if entry else None
+        return stored.path if stored else None
 
     def reads(self, title: str) -> bytes:
         """The file's first block as a viewer gets it; empty while it cannot be had."""

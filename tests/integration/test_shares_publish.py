@@ -204,7 +204,7 @@ def test_two_files_of_the_same_bytes_are_one_video(tmp_path: Path) -> None:
                 await node.ended(node.shares.share(path)[0])
             assert len(node.entries()) == 1
             assert node.shares.unshare(path=second) == []
-            await node.until(lambda: node.stored("film").path == first)
+            await node.until(lambda: node.path("film") == first)
             assert node.stored("film").read(0, 1)
             assert [item for item in node.told if isinstance(item.body, Retraction)] == []
 

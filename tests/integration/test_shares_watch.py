@@ -10,7 +10,7 @@ from media_samples import sample
 from shares_world import World, world
 
 from headwater.errors import ContentChanged
-from headwater.node import shares_lookout
+from headwater.node import shares_lookout, shares_work
 from headwater.wire.items import Retraction
 
 
@@ -112,7 +112,7 @@ def test_a_renamed_folder_stays_what_it_is(tmp_path: Path, folder: Path) -> None
             await shared_at_first(node, folder)
             video = node.entries()["a"].video
             (folder / "old").rename(folder / "new")
-            await node.until(lambda: node.stored("a").path == folder / "new/a.txt")
+            await node.until(lambda: node.path("a") == folder / "new/a.txt")
             assert node.entries()["a"].video == video
 
     asyncio.run(run())
@@ -376,5 +376,52 @@ def test_a_folder_on_the_command_line_that_is_not_there(tmp_path: Path) -> None:
         async with world(tmp_path / "state", folders=(tmp_path / "nowhere",)) as node:
             await node.until(lambda: bool(node.shared()))
             assert "No such file" in node.shared()["nowhere"].problem
+
+    asyncio.run(run())
+
+
+def test_twenty_thousand_files_keep_nobody_waiting(tmp_path: Path, folder: Path) -> None:
+    for number in range(20_000):
+        if number % 1000 == 0:
+            (folder / f"{number}").mkdir()
+        (folder / f"{number // 1000 * 1000}/{number}.txt").write_bytes(b"%d" % number)
+    alone = write(tmp_path / "alone.txt")
+
+    async def run() -> None:
+        async with world(tmp_path / "state") as node:
+            (job,) = node.shares.share(folder)
+            await node.until(lambda: len(node.entries()) >= 20)
+            assert job.total == sum(len(str(number)) for number in range(20_000))
+            assert 0 < job.done < job.total
+            await node.ended(node.shares.share(alone)[0])  # before all the others
+            assert not job.is_ended
+            assert "alone" in {item.body.title for item in node.told}  # type: ignore[union-attr]
+            node.activity.cancel(job.id)
+            assert node.shares.folders() == []
+            assert list(node.entries()) == ["alone"]
+
+    asyncio.run(run())
+
+
+def test_what_waits_is_bounded(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares_work, "MAX_QUEUED", 5)
+    monkeypatch.setattr(shares_lookout, "MAX_ROUND", 3)
+    for number in range(30):
+        write(folder / f"{number}.txt")
+
+    async def run() -> None:
+        async with world(tmp_path / "state") as node:
+            (job,) = node.shares.share(folder)
+            queued: list[int] = []
+
+            def all_shared() -> bool:
+                queued.append(node.shares._work._to_read.qsize())
+                return job.is_ended
+
+            await node.until(all_shared)
+            assert max(queued) <= 5 + 3
+            assert len(node.entries()) == 30
 
     asyncio.run(run())

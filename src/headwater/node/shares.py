@@ -19,6 +19,7 @@ from headwater.node.shares_index import Folder, Record, SharesIndex
 from headwater.node.shares_lookout import Lookout
 from headwater.node.shares_publication import Publication, relocate
 from headwater.node.shares_scan import look, shown
+from headwater.node.shares_settle import SETTLE_S
 from headwater.node.shares_tally import Tallies
 from headwater.node.shares_upload import Uploads
 from headwater.node.shares_work import Work
@@ -55,8 +56,12 @@ class Shares:
         catalogue: Catalogue,
         activity: Activity,
         events: Events,
+        *,
+        settle_s: float = SETTLE_S,
     ) -> None:
-        """Clears what a killed node left half. Raises: OSError, sqlite3.Error."""
+        """Clears what a killed node left half. `settle_s`: how long a file must have been still.
+
+        Raises: OSError, sqlite3.Error."""
         state, reserve = config.state, config.store.reserve_bytes
         channel = Channel(identity_key, catalogue)
         self._config, self._activity, self._events = config, activity, events
@@ -68,7 +73,7 @@ class Shares:
             self._files, publication, activity, self._tallies, prepares=config.prepare == "auto"
         )
         self._uploads = Uploads(state / "uploads", reserve)
-        self._lookout = Lookout(self._files, state, self)
+        self._lookout = Lookout(self._files, state, self, settle_s)
         self._store = store
 
     async def run(self) -> None:
@@ -208,8 +213,7 @@ class Shares:
         try:
             self.share(path)
         except NodeError as error:
-            self._files.problems[shown(path)] = str(error)
-            self._events.publish(Event("problem", str(shown(path)), str(error)))
+            self._files.cannot_share(path, {shown(path): str(error)})
 
     def _resolve(self, path: Path) -> Path:
         try:
@@ -259,8 +263,7 @@ class Shares:
     def _unwatch_folder(self, folder: Path) -> list[VideoId]:
         self._files.drop_folder(folder)
         self._tallies.cancelled(folder)
-        for path in [p for p in self._files.problems if p.is_relative_to(folder)]:
-            del self._files.problems[path]
+        self._files.cannot_share(folder, {})
         taken: list[VideoId] = []
         for path, record in self._files.below(folder):
             if not record.is_asked and self._files.folder_of(path) is None:

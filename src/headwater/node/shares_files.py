@@ -19,6 +19,9 @@ from headwater.wire.items import Item, VideoEntry
 
 __all__ = ["Made", "SharedFiles"]
 
+MAX_TOLD = 20
+"""Problems of one look that are told one by one; all of them are in the list of what is shared."""
+
 _Identity = tuple[int, int, int]
 
 
@@ -55,6 +58,8 @@ class SharedFiles:
         """What cannot be shared at all: no record, told anew by each scan."""
         self._paths: defaultdict[bytes, set[Path]] = defaultdict(set)
         self._by_identity: dict[_Identity, Path] = {}
+        self.look_again = asyncio.Event()
+        """Set when there may be more to find than what the system tells."""
         self.dropped: asyncio.Queue[VideoId] = asyncio.Queue()
         """Videos that the store need not keep any more; see drop_from_store()."""
         for path, record in self._records.items():
@@ -67,7 +72,8 @@ class SharedFiles:
         return list(self._records.items())
 
     def below(self, folder: Path) -> list[tuple[Path, Record]]:
-        return [(path, r) for path, r in self._records.items() if path.is_relative_to(folder)]
+        inside = f"{folder}/"
+        return [(path, r) for path, r in self._records.items() if str(path).startswith(inside)]
 
     def folder_of(self, path: Path) -> Path | None:
         """The innermost watched folder around it."""
@@ -108,8 +114,15 @@ class SharedFiles:
         self._note(path, record)
         self._index.put(path, record)
         if record.problem and (before is None or before.problem != record.problem):
-            text = f"{path.name}: {record.problem}"
-            self._events.publish(Event("problem", str(shown(path)), text))
+            self._tell_problem(shown(path), record.problem)
+
+    def cannot_share(self, folder: Path, problems: dict[Path, str]) -> None:
+        """What a look through the folder found to tell, in place of what it found before."""
+        before = {path: why for path, why in self.problems.items() if path.is_relative_to(folder)}
+        self.problems = {p: why for p, why in self.problems.items() if p not in before} | problems
+        new = [path for path, why in problems.items() if before.get(path) != why]
+        for path in new[:MAX_TOLD]:
+            self._tell_problem(path, problems[path])
 
     # What became of a file.
 
@@ -174,6 +187,7 @@ class SharedFiles:
             is_beside = path.parent == side_file.parent
             if is_beside and record.entry and side_file.name.startswith(f"{path.stem}."):
                 self.change(path, replace(record, is_stale=True))
+        self.look_again.set()
 
     def away(self, folder: Path, problem: str) -> None:
         """A whole folder cannot be reached (a drive was pulled out): nothing is forgotten."""
@@ -210,6 +224,9 @@ class SharedFiles:
         if not self._paths.get(video):
             self._store.remove(video)
 
+    def _tell_problem(self, path: Path, problem: str) -> None:
+        self._events.publish(Event("problem", str(path), f"{path.name}: {problem}"))
+
     def _take_back(self, video: VideoId) -> None:
         others = self._paths.get(video)
         if not others:
@@ -221,6 +238,7 @@ class SharedFiles:
         )  # it may be that the store reads the bytes where they are no more
         record = self._records[other]
         self.change(other, replace(record, stamp=None))
+        self.look_again.set()
 
     def _forget(self, path: Path) -> None:
         record = self._records.pop(path)

@@ -56,14 +56,15 @@ class Follow(Protocol):
 class Lookout:
     """Events tell quickly, a look at everything now and then tells surely."""
 
-    def __init__(self, files: SharedFiles, state: Path, follow: Follow) -> None:
+    def __init__(self, files: SharedFiles, state: Path, follow: Follow, settle_s: float) -> None:
         self._files, self._state, self._follow = files, state, follow
-        self._settling = Settling()
+        self._settling = Settling(settle_s)
         self._missing: dict[Path, float] = {}
         self._looked_s = 0.0
         """When the last look at everything began."""
+        self._away: set[Path] = set()
         self._awake = asyncio.Event()
-        self._rescan = asyncio.Event()
+        self._rescan = files.look_again
         self._watch_again = asyncio.Event()
 
     async def run(self) -> None:
@@ -75,6 +76,11 @@ class Lookout:
     def places_changed(self) -> None:
         """Folders or files were added or taken away: look at all, watch what is shared now."""
         self._rescan.set()
+        self._watch_again.set()
+
+    def expect(self, path: Path, stamp: Stamp) -> None:
+        """A single file was asked for: it is not to wait for a look at everything."""
+        self._see(path, stamp)
         self._watch_again.set()
 
     def forget(self, path: Path) -> None:
@@ -107,7 +113,7 @@ class Lookout:
             began_s = time.monotonic()
             for folder in list(self._files.folders):
                 found = await asyncio.to_thread(scan, folder, self._state)
-                self._compare(folder, found)
+                await self._compare(folder, found)
             await self._look_at([p for p, record in self._files.items() if record.is_asked])
             self._looked_s = began_s
             took_s = time.monotonic() - began_s
@@ -118,19 +124,23 @@ class Lookout:
             except TimeoutError:
                 continue
 
-    def _compare(self, folder: Path, found: Scan) -> None:
+    async def _compare(self, folder: Path, found: Scan) -> None:
         if folder not in self._files.folders:
             return
-        for path in [p for p in self._files.problems if p.is_relative_to(folder)]:
-            del self._files.problems[path]
-        self._files.problems.update(found.problems)
+        self._files.cannot_share(folder, found.problems)
         if not found.is_complete:
+            self._away.add(folder)
             self._files.away(folder, f"{folder.name} cannot be reached now")
             return
+        if folder in self._away:
+            self._away.discard(folder)
+            self._watch_again.set()  # what was watched is not what lies there now
         new = {p: stamp for p, stamp in found.files.items() if not self._files.is_known(p, stamp)}
         self._follow.scanned(folder, new)
-        for path, stamp in new.items():
+        for number, (path, stamp) in enumerate(new.items(), 1):
             self._see(path, stamp)
+            if number % 1000 == 0:
+                await asyncio.sleep(0)  # others have something to do, too
         for path, record in self._files.below(folder):
             if path in found.files and path not in new:
                 self._files.back(path)
@@ -158,7 +168,6 @@ class Lookout:
                 continue
             elif path.suffix.lower() in SUBTITLE_SUFFIXES:
                 self._files.subtitles_changed(path)
-                self._rescan.set()
             elif record is not None or not is_below_hidden(path, folder):
                 within[path] = folder
         looks, folders = await asyncio.to_thread(_look_at_each, within)
@@ -169,7 +178,14 @@ class Lookout:
     def _see(self, path: Path, stamp: Stamp) -> None:
         self._missing.pop(path, None)
         if not self._files.is_known(path, stamp):
-            self._settling.see(path, stamp, time.monotonic(), time.time_ns())
+            record = self._files.get(path)
+            self._settling.see(
+                path,
+                stamp,
+                time.monotonic(),
+                time.time_ns(),
+                is_first=record is not None and record.is_asked,
+            )
             self._awake.set()
 
     def _miss(self, path: Path) -> None:
@@ -187,25 +203,29 @@ class Lookout:
                 self._awake.clear()
                 await self._awake.wait()
             await self._follow_moves()
-            if not self._follow.has_room():
-                await asyncio.sleep(ROUND_S)
-                continue
-            due = self._settling.due(time.monotonic())[:MAX_ROUND]
-            looks = await self._looks(due)
-            stamps = [seen for seen in looks.values() if isinstance(seen, Stamp)]
-            written = await asyncio.to_thread(open_for_writing, stamps)
-            for path in due:
-                self._settle(path, looks.get(path), written)
+            most = MAX_ROUND if self._follow.has_room() else 0
+            due = self._settling.due(time.monotonic(), most)
+            if due:
+                await self._settle_all(due)
             self._let_go()
             await asyncio.sleep(ROUND_S)
 
     async def _follow_moves(self) -> None:
+        if not self._missing:
+            return
         for path, stamp in self._settling.items():
             old = self._files.match(stamp)
             if old is not None and old in self._missing and self._files.get(path) is None:
                 self.forget(path)
                 self.forget(old)
                 await self._follow.moved(old, path, stamp)
+
+    async def _settle_all(self, due: list[Path]) -> None:
+        looks = await self._looks(due)
+        stamps = [seen for seen in looks.values() if isinstance(seen, Stamp)]
+        written = await asyncio.to_thread(open_for_writing, stamps)
+        for path in due:
+            self._settle(path, looks.get(path), written)
 
     def _settle(self, path: Path, seen: Stamp | str | None, written: set[int]) -> None:
         if not isinstance(seen, Stamp):

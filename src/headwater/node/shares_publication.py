@@ -125,6 +125,7 @@ class Publication:
         path = wanted.path
 
         def tell(done: int, total: int) -> None:
+            self._check_room(0)
             self._activity.progress(job, "preparing", done, total)
 
         tell(0, 0)
@@ -160,11 +161,11 @@ class Publication:
             return NO_EXTRAS
 
     def _check_room(self, needed_bytes: int) -> None:
-        free = max(0, shutil.disk_usage(self._scratch).free - self._reserve_bytes)
+        free = shutil.disk_usage(self._scratch).free - self._reserve_bytes
         if free < needed_bytes:
             raise StorageFull(
-                f"a copy that browsers can play takes about {needed_bytes // 1_000_000} MB, and"
-                f" {free // 1_000_000} MB are free: make room, or share the file as it is"
+                "there is no room for a copy that browsers can play, about"
+                f" {needed_bytes // 1_000_000} MB: make room, then share it again"
             )
 
     async def _compose(

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from headwater.store.manifest import Stamp
@@ -12,7 +13,7 @@ from headwater.store.manifest import Stamp
 __all__ = ["Settling", "open_for_writing"]
 
 SETTLE_S = 1.0
-"""Unchanged for this long is settled."""
+"""A file that was not changed for this long is settled."""
 OLD_S = 10.0
 """A file last modified longer ago than this was not being written when it was found."""
 
@@ -26,33 +27,47 @@ class _Watched:
 class Settling:
     """Files that were seen and wait. Pure: `now_s` and looks at the disk come from outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle_s: float = SETTLE_S) -> None:
+        self._settle_s = settle_s
         self._watched: dict[Path, _Watched] = {}
+        self._first: set[Path] = set()
 
     def __len__(self) -> int:
         return len(self._watched)
 
-    def __contains__(self, path: Path) -> bool:
-        return path in self._watched
-
-    def see(self, path: Path, stamp: Stamp, now_s: float, now_ns: int) -> None:
+    def see(
+        self, path: Path, stamp: Stamp, now_s: float, now_ns: int, *, is_first: bool = False
+    ) -> None:
+        """`is_first`: it need not wait until others that settled have been taken."""
+        if is_first:
+            self._first.add(path)
         known = self._watched.get(path)
         if known is None:
             age_s = (now_ns - max(stamp.modified_ns, stamp.changed_ns)) / 1e9
-            since_s = now_s - SETTLE_S if age_s > OLD_S else now_s
+            since_s = now_s - self._settle_s if age_s > OLD_S else now_s
             self._watched[path] = _Watched(stamp, since_s)
         elif known.stamp != stamp:
             self._watched[path] = _Watched(stamp, now_s)
 
     def forget(self, path: Path) -> None:
         self._watched.pop(path, None)
+        self._first.discard(path)
 
     def items(self) -> list[tuple[Path, Stamp]]:
         return [(path, watched.stamp) for path, watched in self._watched.items()]
 
-    def due(self, now_s: float) -> list[Path]:
-        """Files that were still for SETTLE_S when last seen: to be looked at once more."""
-        return [path for path, w in self._watched.items() if now_s - w.since_s >= SETTLE_S]
+    def due(self, now_s: float, most: int) -> list[Path]:
+        """Files that were still for long enough when last seen: to be looked at once more.
+
+        Shape: those that come first, and at most `most` others."""
+        latest_s = now_s - self._settle_s
+        first = [path for path in self._first if self._watched[path].since_s <= latest_s]
+        others = (
+            path
+            for path, watched in self._watched.items()
+            if watched.since_s <= latest_s and path not in self._first
+        )
+        return first + list(islice(others, most))
 
     def is_still(self, path: Path, stamp: Stamp, now_s: float) -> bool:
         """Whether the second look found what the first did; if not, the file waits anew."""
