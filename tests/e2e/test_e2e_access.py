@@ -16,7 +16,7 @@ from e2e_films import Films
 from e2e_loop import Loop
 from e2e_nodes import holds
 from e2e_pages import Pages, card, plays_past
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from headwater.lab.cluster import Cluster, LabNode
 
@@ -131,7 +131,7 @@ async def test_with_the_link_of_the_owner_the_page_is_the_owners(house: Open, pa
     await page.reload()
     await expect(page.get_by_test_id("upload-button")).to_be_visible()
     await page.get_by_test_id("upload-input").set_input_files(
-        files=[{"name": "from afar.bin", "mimeType": "x/y", "buffer": b"something" * 999}]
+        FilePayload(name="from afar.bin", mimeType="x/y", buffer=b"something" * 999)
     )
     await holds(house.node, "from afar")
 

@@ -254,3 +254,40 @@ async def test_with_nothing_but_loopback_nodes_start_join_and_copy(folder: Path)
         subprocess.run, command, capture_output=True, text=True, timeout=100
     )
     assert (ran.returncode, ran.stdout.strip()) == (0, "the same"), ran.stderr[-3000:]
+
+
+async def test_whatever_lies_in_a_folder_what_can_be_shared_is(
+    cluster: Cluster, films: Films, folder: Path
+) -> None:
+    """Empty, no video, disguised, astray: each is itself or is told, none stops the others."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as trap:
+        port = trap.getsockname()[1]
+        outside = folder.with_name("outside.mp4")
+        films.copy("index behind.mp4", folder.parent, outside.name)
+        (folder / "empty.mp4").touch()
+        (folder / "no video.mp4").write_bytes(b"these are words, not pictures\n" * 99)
+        playlist = f"#EXTM3U\n#EXTINF:9,\nhttp://127.0.0.1:{port}/x.ts\n#EXTINF:9,\n{outside}\n"
+        (folder / "playlist.mp4").write_text(playlist)
+        (folder / "concat.mkv").write_text(f"ffconcat version 1.0\nfile '{outside}'\n")
+        (folder / "astray.mp4").symlink_to(outside)
+        (folder / "around").symlink_to(folder)
+        for name in ("日本語の映画", "فيلم", "кино", "film 🎬", "-rf *;$(id)", "ﬁlm\u200bé"):
+            films.copy("index in front.mp4", folder, f"{name}.mp4")
+        node = await cluster.start_node("odd", folders=[folder])
+        other = await cluster.start_node("odd-one", join=[node])
+        for title in ("日本語の映画", "кино", "film 🎬", "-rf *;$(id)", "no video"):
+            await holds(other, title)
+        await until("it has looked at all", lambda: _jobs_ended(node))
+        found = other.api.get("/api/v1/videos", limit=500)["videos"]
+        titles = {video["title"] for video in found}
+        assert "astray" not in titles and "empty" not in titles
+        assert all(video["plays"] == "no" for video in found if video["title"] == "playlist")
+        trap.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            trap.accept()  # nobody called
+        assert node.api.get("/api/v1/status")["name"] == "odd"
+
+
+def _jobs_ended(node: LabNode) -> bool:
+    jobs = node.api.get("/api/v1/jobs")["jobs"]
+    return all(job["phase"] in ("done", "failed", "cancelled") for job in jobs)

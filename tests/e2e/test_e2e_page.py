@@ -256,7 +256,7 @@ FAINT = """() => {
 
 
 async def test_the_pages_own_policy_is_never_broken(house: House, pages: Pages) -> None:
-    """Nothing from elsewhere, nothing evaluated: what the browser blocked it says in its console."""
+    """Nothing from elsewhere, nothing evaluated: what a browser blocks it says in its console."""
     page = await pages.open(house.home)
     blocked: list[str] = []
     page.on("console", lambda line: blocked.append(line.text) if line.type == "error" else None)
