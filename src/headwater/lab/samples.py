@@ -30,15 +30,20 @@ PICTURES: dict[Picture, str] = {
     "life": "life=size={quarter}:rate={rate}:mold=12:ratio=0.12:seed=7:death_color=#C83232"
     ":life_color=#30E070,scale={size}:flags=neighbor",
     "colours": "gradients=size={half}:rate={rate}:speed=0.02:nb_colors=5:seed=3,scale={size}",
-    "carpet": "sierpinski=size={half}:rate={rate}:seed=2:jump=40,scale={size}:flags=neighbor",
-    "rule": "cellauto=size={quarter}:rate={rate}:rule=110:seed=5,scale={size}:flags=neighbor",
+    "carpet": "sierpinski=size={half}:rate={rate}:seed=2:jump=40,scale={size}:flags=neighbor,"
+    "lutrgb=r=70+val*0.7:g=20+val*0.75:b=90+val*0.3",
+    "rule": "cellauto=size={quarter}:rate={rate}:rule=110:seed=5,scale={size}:flags=neighbor,"
+    "format=rgb24,lutrgb=r=10+val*0.35:g=40+val*0.75:b=80+val*0.6",
     "plain": "color=color=#4060A0:size={size}:rate={rate}",
     "late": "testsrc2=size={size}:rate={rate},drawbox=t=fill:color=black:enable=lt(t\\,4)",
 }
 """FFmpeg's generators by what they show. {half} and {quarter} of the size keep them fast."""
 
-_COUNTER = "testsrc=size=320x240:rate={rate},crop=76:60:218:90,scale={side}:-2[counter];"
-"""The seconds that have passed, cut out of the test picture."""
+_COUNTER = (
+    "testsrc=size=320x240:rate={rate},crop=76:60:218:90,format=gray,"
+    "lutyuv=y=if(gt(val\\,225)\\,235\\,16),scale={side}:-2[counter];"
+)
+"""The seconds that have passed, cut out of the test picture, white on black."""
 _TUNE = "0.15*sin(2*PI*t*{base_hz}*pow(2\\,mod(floor(t*2)*5\\,12)/12))"
 """Twelve tones, two a second, by fourths: every video its own `base_hz`."""
 
