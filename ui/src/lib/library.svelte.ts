@@ -1,6 +1,6 @@
 /** The videos that the page knows: one shared memory by id, and lists that are read page by page as they come into view. */
-import { SvelteMap } from "svelte/reactivity";
-import { api } from "./api";
+import { SvelteMap, SvelteSet } from "svelte/reactivity";
+import { api, ApiError } from "./api";
 import { live } from "./live.svelte";
 import { paced } from "./pace";
 import type { Video } from "./types";
@@ -16,6 +16,9 @@ export interface Asked {
 
 /** Every video seen so far: a click needs no question to the node. */
 export const known = new SvelteMap<string, Video>();
+
+/** Those that were known and that no node shares any more. */
+export const takenBack = new SvelteSet<string>();
 
 /** One question to the library and as much of its answer as has been looked at. */
 export class VideoList {
@@ -100,8 +103,10 @@ class Library {
   async refreshVideo(id: string): Promise<void> {
     try {
       known.set(id, await api.video(id));
-    } catch {
-      // Gone or unreachable: the lists say so when they are read again.
+      takenBack.delete(id);
+    } catch (cause) {
+      // What cannot be reached is no news. What is gone is told on the stage: the lists no longer have it.
+      if (cause instanceof ApiError && cause.status === 404) takenBack.add(id);
     }
   }
 
