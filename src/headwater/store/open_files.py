@@ -1,6 +1,7 @@
 """File descriptors that stay open between uses, and the system calls made with them."""
 
 import ctypes
+import errno
 import os
 import sys
 from collections import OrderedDict
@@ -11,7 +12,11 @@ from typing import Self
 __all__ = ["OpenFile", "OpenFiles", "datasync", "punch_hole", "read_at", "write_at"]
 
 MAX_OPEN_FILES = 128
+UNCACHED_BYTES = 256 * 1024
+"""Writes from this size on are a copy's; what a player waits for is smaller, and read at once."""
 _PUNCH_HOLE_KEEP_SIZE = 0x03
+_RWF_DONTCACHE = 0x80  # Linux 6.14
+_can_write_uncached = sys.platform == "linux" and hasattr(os, "pwritev")
 
 datasync = getattr(os, "fdatasync", os.fsync)
 """The bytes and the size to the disk; macOS has only fsync."""
@@ -102,9 +107,23 @@ def read_at(fd: int, offset: int, length: int) -> bytes:
 
 def write_at(fd: int, offset: int, payload: bytes | memoryview) -> None:
     """All of `payload`. Raises: OSError; part of it may be written then."""
-    written = os.pwrite(fd, payload, offset)
+    written = _write_once(fd, offset, payload)
     while written < len(payload):
         written += os.pwrite(fd, memoryview(payload)[written:], offset + written)
+
+
+def _write_once(fd: int, offset: int, payload: bytes | memoryview) -> int:
+    """Large writes do not stay in the page cache where the system can do without: finding room
+    there for a whole film costs more than hashing it."""
+    global _can_write_uncached
+    if _can_write_uncached and len(payload) >= UNCACHED_BYTES:
+        try:
+            return os.pwritev(fd, [payload], offset, _RWF_DONTCACHE)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            _can_write_uncached = False  # an older kernel, or a file system that cannot
+    return os.pwrite(fd, payload, offset)
 
 
 def punch_hole(fd: int, offset: int, length: int) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from headwater.errors import NotFound
@@ -54,7 +54,7 @@ class Reader:
 
     async def read(
         self, start: int, length: int, *, session: str | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes [start, start + length) as they come, in order, proven.
 
         Waits while nobody who has them can be reached. Ends early when the same session reads

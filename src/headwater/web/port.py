@@ -1,6 +1,6 @@
 """What the HTTP side needs of the node: `node/node.py` satisfies it, and so does a test's fake."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -102,7 +102,9 @@ class Reader(Protocol):
     def size_bytes(self) -> int: ...
     @property
     def media_type(self) -> str: ...
-    def read(self, start: int, length: int, *, session: str | None = None) -> AsyncIterator[bytes]:
+    def read(
+        self, start: int, length: int, *, session: str | None = None
+    ) -> AsyncGenerator[bytes, None]:
         """These bytes in order; waits for a holder. A newer read of one session ends the older."""
 
 

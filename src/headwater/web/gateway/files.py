@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from headwater.web.asked import NodeDep, VideoDep
 from headwater.web.gateway.answer import answer
 from headwater.web.gateway.content import OCTETS, SAFE_HEADERS, disposition, etag_of, safe_type
+from headwater.web.gateway.pacing import paced
 from headwater.web.gateway.streaming import ReadResponse
 from headwater.web.port import Node
 from headwater.wire.ids import VideoId
@@ -31,6 +32,8 @@ async def file(
         return Response(None, found.status, headers)
     length = found.part.end - found.part.start
     chunks = reader.read(found.part.start, length, session=_session(request))
+    if (bytes_per_s := _played_bytes_s(request, node, video)) > 0:
+        chunks = paced(chunks, start=found.part.start, bytes_per_s=bytes_per_s)
     counters = request.app.state.gateway_counters
     return ReadResponse(chunks, length, status=found.status, headers=headers, counters=counters)
 
@@ -42,6 +45,15 @@ def _labels(node: Node, video: VideoId, claimed_type: str, is_download: bool) ->
     is_attached = is_download or media_type == OCTETS
     place = disposition(name, is_download=is_attached)
     return {"Content-Type": media_type, "Content-Disposition": place, **SAFE_HEADERS}
+
+
+def _played_bytes_s(request: Request, node: Node, video: VideoId) -> float:
+    """How fast a browser's media element plays this; 0 where it is no such element that asks."""
+    found = node.catalogue.entry(video)
+    if found is None or request.headers.get("sec-fetch-dest") not in ("video", "audio"):
+        return 0.0
+    entry = found.entry
+    return entry.size_bytes * 1000 / entry.duration_ms if entry.duration_ms else 0.0
 
 
 def _session(request: Request) -> str | None:
