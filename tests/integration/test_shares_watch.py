@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from media_samples import sample
 from shares_world import World, world
 
 from headwater.errors import ContentChanged
-from headwater.node import shares_lookout, shares_work
+from headwater.lab.samples import make_video
+from headwater.node import shares_lookout, shares_watch, shares_work
 from headwater.wire.items import Retraction
 
 
@@ -376,6 +378,45 @@ def test_a_folder_on_the_command_line_that_is_not_there(tmp_path: Path) -> None:
         async with world(tmp_path / "state", folders=(tmp_path / "nowhere",)) as node:
             await node.until(lambda: bool(node.shared()))
             assert "No such file" in node.shared()["nowhere"].problem
+
+    asyncio.run(run())
+
+
+def test_a_long_job_is_done_once(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares_lookout, "RESCAN_S", 0.1)
+    monkeypatch.setattr(shares_lookout, "RESCAN_SHARE", 1)
+    make_video(folder / "film.avi", 8, video="mpeg4", size=(320, 180), repeats=5)
+
+    async def run() -> None:
+        async with world(tmp_path / "state") as node:
+            await shared_at_first(node, folder)
+            write(folder / "later.txt")
+            await node.until(lambda: "later" in node.entries())
+            titles = [job.title for job in node.activity.jobs()]
+            assert titles == ["videos", "film.avi", "later.txt"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("reason", [OSError(28, "no watches left"), None])
+def test_where_the_system_tells_nothing_changes_are_found_all_the_same(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, reason: OSError | None
+) -> None:
+    async def no_events(*_: object, **__: object) -> AsyncIterator[set[object]]:
+        if reason is not None:
+            raise reason
+        return
+        yield set()
+
+    monkeypatch.setattr(shares_watch, "awatch", no_events)
+
+    async def run() -> None:
+        async with world(tmp_path / "state") as node:
+            await shared_at_first(node, folder)
+            write(folder / "later.txt")
+            await node.until(lambda: "later" in node.entries())
 
     asyncio.run(run())
 

@@ -185,7 +185,7 @@ class Shares:
     def gone(self, path: Path) -> None:
         self._work.drop(path)
         record = self._files.get(path)
-        if record is not None and record.is_asked:
+        if record is not None and record.is_asked and self._files.folder_of(path) is None:
             self._files.gone(path, "it was deleted or moved: put it back, or share it where it is")
         else:
             self._files.gone(path)

@@ -1,9 +1,8 @@
 """Finds out which shared files appeared, changed, settled, moved or went, and has that followed."""
 
 import asyncio
-import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -27,11 +26,11 @@ ROUND_S = 0.25
 GONE_S = 1.0
 """A file that is not there for this long is gone; one that was renamed turns up before."""
 RESCAN_S = 10.0
+BLIND_S = 2.0
+"""Everything is looked at this often: where the system tells of changes, and where it does not."""
 RESCAN_SHARE = 200
 """Looking at everything anew takes at most one part in this of the time."""
 MAX_ROUND = 256
-
-log = logging.getLogger(__name__)
 
 
 class Follow(Protocol):
@@ -62,6 +61,7 @@ class Lookout:
         self._missing: dict[Path, float] = {}
         self._looked_s = 0.0
         """When the last look at everything began."""
+        self._is_blind = False
         self._away: set[Path] = set()
         self._awake = asyncio.Event()
         self._rescan = files.look_again
@@ -92,18 +92,22 @@ class Lookout:
     async def _watch(self) -> None:
         while True:
             self._watch_again.clear()
+            self._is_blind = False
             asked = {path.parent for path, record in self._files.items() if record.is_asked}
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._hear(list(self._files.folders), is_deep=True))
                 group.create_task(self._hear(asked - set(self._files.folders), is_deep=False))
                 await self._watch_again.wait()
 
-    async def _hear(self, folders: Iterable[Path], *, is_deep: bool) -> None:
-        async for touched in watch(list(folders), self._watch_again, is_deep=is_deep):
+    async def _hear(self, folders: Collection[Path], *, is_deep: bool) -> None:
+        async for touched in watch(folders, self._watch_again, is_deep=is_deep):
             if len(touched) > MAX_ROUND or any("\ufffd" in str(path) for path in touched):
                 self._rescan.set()  # a whole tree, or a name that is not told as it is
             else:
                 await self._look_at(touched)
+        if folders and not self._watch_again.is_set():
+            self._is_blind = True
+            self._rescan.set()
 
     # Looking.
 
@@ -119,7 +123,8 @@ class Lookout:
             took_s = time.monotonic() - began_s
             await asyncio.sleep(min(5 * took_s, 5.0))  # many changes, one look
             try:
-                async with asyncio.timeout(max(RESCAN_S, RESCAN_SHARE * took_s)):
+                usual_s = BLIND_S if self._is_blind else RESCAN_S
+                async with asyncio.timeout(max(usual_s, RESCAN_SHARE * took_s)):
                     await self._rescan.wait()
             except TimeoutError:
                 continue

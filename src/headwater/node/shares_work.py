@@ -69,7 +69,10 @@ class Work:
         return job
 
     def add(self, path: Path, stamp: Stamp) -> None:
-        """It has settled: publish it as it is."""
+        """It has settled: publish it as it is, unless that is under way."""
+        known = self._wanted.get(path)
+        if known is not None and known.stamp.is_same_content(stamp):
+            return
         record = self._files.get(path) or Record()
         folder = self._files.folder_of(path)
         prepare = record.prepare
@@ -115,6 +118,7 @@ class Work:
                 await asyncio.wait([task])
             finally:
                 del self._running[path]
+                self._stopped.pop(path, None)
             if path in self._wanted:  # for the second part of it, or it settled anew meanwhile
                 self._put(self._to_prepare if path in self._probes else self._to_read, path)
 
