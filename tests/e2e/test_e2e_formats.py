@@ -99,6 +99,7 @@ async def test_a_file_that_needs_no_preparation_is_shared_as_it_lies(
 async def test_what_was_fetched_is_the_very_file(
     as_they_are: Pair, films: Films, folder: Path
 ) -> None:
+    await holds(as_they_are.taker, "matroska")
     answer = await cli(as_they_are.taker, "get", "matroska", "-o", str(folder))
     assert (answer.code, answer.errors) == (0, [])
     assert (folder / "matroska.mkv").read_bytes() == films.get("matroska.mkv").read_bytes()
