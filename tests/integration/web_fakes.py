@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import socket
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,7 +138,7 @@ class FakeReader:
 
     async def read(
         self, start: int, length: int, *, session: str | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         self.reads.append((start, length, session))
         self.started.set()
         self.open_reads += 1
