@@ -184,6 +184,7 @@ def test_peers_and_status_tell_what_the_node_knows(tmp_path: Path) -> None:
             assert "Bob's PC" in peers and "2.0 ms" in peers and "1.0 kB/s" in peers
             status = (await headwater("status")).out
             assert "Anna's laptop" in status and headwater.node.page in status
+            assert f"/#token={headwater.node.token}" in status
 
     asyncio.run(_run())
 

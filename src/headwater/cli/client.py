@@ -26,6 +26,11 @@ class Api:
         self.page = page.rstrip("/")
         self._token = token
 
+    @property
+    def owner_page(self) -> str:
+        """The page with the owner's token: who opens it may change things."""
+        return f"{self.page}/#token={self._token}"
+
     @classmethod
     def of_state(cls, state: Path) -> Self:
         """The node that runs with this state. Raises: Unavailable when none does."""

@@ -19,5 +19,6 @@ def status(session: Session) -> None:
     session.say(f"Sharing   {', '.join(told['folders']) or 'no folder'}")
     session.say(f"Library   {told['videos']} videos, {told['peers']} machines connected")
     session.say(f"State     {told['state_dir']}")
+    session.say(f"Owner     {api.owner_page}  (its token lets other machines change things)")
     for job in jobs:
         session.say(f"Busy      {job['phase']} {job['title']}")
