@@ -21,10 +21,11 @@ from headwater.transfer.passing import PassingVideo
 from headwater.transfer.port import Blocks, Neighbour, Neighbours
 from headwater.transfer.reader import MAX_AHEAD_BYTES, Reader, Reading
 from headwater.transfer.swarm import Origin, Swarm
+from headwater.transfer.views import SourcesView, view_of
 from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.messages import Follow, Have, Unfollow
 
-__all__ = ["SourceView", "SourcesView", "Transfers"]
+__all__ = ["Transfers"]
 
 log = logging.getLogger(__name__)
 
@@ -33,27 +34,6 @@ LINGER_S = 15.0
 SEEK_HOLDERS_S = 2.0
 ANNOUNCE_LATER_S = 0.2
 MAX_DIALLED_HOLDERS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class SourceView:
-    """One node as a source. Units: bytes, bytes a second, milliseconds."""
-
-    node: NodeId
-    bytes: int
-    rate_bytes_s: float
-    rtt_ms: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class SourcesView:
-    """Where a video's bytes came and come from."""
-
-    nodes: tuple[SourceView, ...]
-    ranges: tuple[Origin, ...]
-    size_bytes: int
-    waiting_for: tuple[NodeId, ...]
-    """Who has what is wanted but cannot be reached; empty while it is coming."""
 
 
 @dataclass(slots=True, eq=False)
@@ -385,18 +365,9 @@ class Transfers:
             whole = (Origin(0, size, None),) if stored is not None and stored.is_whole else ()
             return SourcesView((), whole, size, ())
         now = self._clock()
-        nodes = tuple(
-            SourceView(
-                source.node,
-                source.flow.total_bytes,
-                source.flow.rate_bytes_s(now),
-                self._rtt_ms(source.node),
-            )
-            for source in active.swarm.schedule.sources()
-        )
         is_starving = active.swarm.schedule.is_starving(now)
         waiting = self._unconnected_holders(video) if is_starving else []
-        return SourcesView(nodes, tuple(active.swarm.origins()), size, tuple(waiting))
+        return view_of(active.swarm, self._rtt_ms, waiting, now)
 
     def _rtt_ms(self, node: NodeId) -> float | None:
         neighbour = self._neighbours.get(node)
