@@ -226,6 +226,15 @@ def test_nobody_to_ask_is_told() -> None:
     assert not world.schedule.is_starving(0.0)
 
 
+def test_nodes_that_fail_again_and_again_do_not_keep_work_from_a_slow_one() -> None:
+    servers = {node(1): Server(rate_bytes_s=3e4)}
+    servers |= {node(i): Server(hangs=True) for i in (2, 3, 4)}
+    world = World(200, servers, seed=0)
+    world.schedule.want_all(True)
+    world.run(until_s=2000)
+    assert world.is_done()
+
+
 @given(
     blocks=st.integers(1, 300),
     rates=st.lists(st.sampled_from([3e4, 1e6, 5e7]), min_size=1, max_size=5),

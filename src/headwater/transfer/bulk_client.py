@@ -111,7 +111,16 @@ class BulkClient:
         try:
             with self._lock:
                 spare = self._spare.pop() if self._spare else None
-            with spare or self._connect() as connection:
+            connection = spare or self._connect()
+        except (OSError, NodeError) as error:
+            with self._lock:
+                if self._open:  # one connection more than the other side wants: the first goes on
+                    self._threads -= 1
+                    return
+            self._fail(under_way, _told(error))
+            return
+        try:
+            with connection:
                 with self._lock:
                     self._open.append(connection)
                 try:
@@ -120,8 +129,7 @@ class BulkClient:
                     with self._lock:
                         self._open.remove(connection)
         except (OSError, NodeError) as error:
-            failure = error if isinstance(error, NodeError) else Unavailable(f"bulk: {error}")
-            self._fail(under_way, failure)
+            self._fail(under_way, _told(error))
 
     def _fail(self, under_way: deque[_Ask], error: NodeError) -> None:
         """This connection is lost, and with it what nobody else would take up."""
@@ -234,3 +242,7 @@ class BulkClient:
             ask.fail(error)
         else:
             ask.succeed()
+
+
+def _told(error: Exception) -> NodeError:
+    return error if isinstance(error, NodeError) else Unavailable(f"bulk: {error}")

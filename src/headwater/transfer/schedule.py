@@ -332,7 +332,7 @@ class Schedule:
     def _copy(self, now: float, commands: list[Command]) -> None:
         self._spans.order(self._sources.values(), now)
         usable = [source for source in self._sources.values() if source.is_usable(now)]
-        usable.sort(key=lambda source: (source.is_whole, -source.rate_bytes_s))
+        usable.sort(key=lambda source: (source.strikes, source.is_whole, -source.rate_bytes_s))
         for source in usable:
             room = self._queue_bytes(source) if source.is_proven else MIN_QUEUE_BYTES
             while source.queued_bytes < room and self._copy_once(source, now, commands):

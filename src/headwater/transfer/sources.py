@@ -72,8 +72,9 @@ class Source:
         return max(0, min(limit, piece * self.shape.blocks_per_piece - first))
 
     def expected_s(self, size_bytes: int) -> float:
-        """When a request made now would be answered, seconds from now."""
-        return self.latency_s + (self.queued_bytes + size_bytes) / self.rate_bytes_s
+        """When a request made now would be answered, seconds from now; doubtful after failures."""
+        answer_s = self.latency_s + (self.queued_bytes + size_bytes) / self.rate_bytes_s
+        return (1 + self.strikes) * answer_s
 
     def is_usable(self, now: float) -> bool:
         return self.paused_until <= now
