@@ -56,6 +56,7 @@ const tell = (topic, subject = "", text = "") => listeners.forEach((s) => s.send
 setInterval(() => {
   for (const job of jobs) {
     if (["done", "failed", "cancelled"].includes(job.phase)) continue;
+    if (job.kind === "upload" && job.phase === "hashing" && job.done >= job.total) { job.phase = "done"; tell("jobs", job.id); continue; }
     job.done = job.done >= job.total ? 0 : Math.min(job.total, job.done + job.rate / 4);
     job.eta_s = (job.total - job.done) / job.rate;
     tell("job", job.id);
@@ -144,7 +145,12 @@ const server = createServer(async (req, res) => {
     if (kind === "uploads") {
       const job = { id: String(jobs.length + 1), kind: "upload", title: key, phase: "receiving", done: 0, total: Number(req.headers["content-length"]), unit: "bytes", rate: 1e6, eta_s: null, video: "", error: "" };
       jobs.push(job);
-      for await (const part of req) { job.done += part.length; await new Promise((r) => setTimeout(r, 20)); }
+      try {
+        for await (const part of req) { job.done += part.length; await new Promise((r) => setTimeout(r, 20)); }
+      } catch {
+        jobs.splice(jobs.indexOf(job), 1);
+        return tell("jobs");
+      }
       Object.assign(job, { phase: "hashing", done: 0, rate: job.total / 3 });
       return json(res, job, 202);
     }

@@ -7,7 +7,7 @@ export interface Notice {
   at: number;
 }
 
-const SHOWN_MS = 8000;
+const SHOWN_MS = { good: 4000, bad: 10_000 };
 const REMEMBERED = 50;
 
 class Notices {
@@ -22,7 +22,7 @@ class Notices {
     const notice: Notice = { id: this.next++, text, kind, at: Date.now() };
     this.shown = [...this.shown.slice(-2), notice];
     if (kind === "bad") this.problems = [notice, ...this.problems].slice(0, REMEMBERED);
-    setTimeout(() => this.dismiss(notice.id), SHOWN_MS);
+    setTimeout(() => this.dismiss(notice.id), SHOWN_MS[kind]);
   }
 
   /** What went wrong with something that the person asked for. */
