@@ -40,6 +40,8 @@ COPY_LATE_S = 2.0
 SLOW_FACTOR = 4.0
 SLOW_SLACK_S = 0.1
 MAX_HEDGES = 3
+REFUSER_PAUSE_S = 60.0
+"""For a node that refuses again and again what it says it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +149,8 @@ class Schedule:
         flight.source.failed(flight.size_bytes, now)
         if lacks:
             flight.source.lacks(flight.first, flight.count)
-            flight.source.paused_until = now
-        if flight.source.strikes >= MAX_STRIKES and lacks:
-            flight.source.paused_until = now + 60.0
+            claims_falsely = flight.source.strikes >= MAX_STRIKES
+            flight.source.paused_until = now + (REFUSER_PAUSE_S if claims_falsely else 0.0)
 
     def is_starving(self, now: float) -> bool:
         """Something is wanted and no usable node has it."""
