@@ -15,7 +15,7 @@ from catalog_samples import NOW_MS, Author, Clock, video_id
 
 from headwater.catalog.bounds import Bounds
 from headwater.catalog.catalogue import Catalogue, Holders
-from headwater.errors import Conflict
+from headwater.errors import Conflict, StorageFull
 from headwater.wire.items import Item, NodeRecord, VideoEntry, item_key
 
 ANNA, BEN, CARA = Author(1), Author(2), Author(3)
@@ -317,6 +317,21 @@ def test_a_batch_that_fails_leaves_nothing_behind(catalogue: Catalogue) -> None:
 
 
 # Files
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(catalogue: Catalogue) -> None:
+    """As SQLite does it when there is no room for one page more."""
+    catalogue.add([ANNA.entry(1)])
+    before = catalogue.buckets()
+    writer = catalogue._ledger._connection
+    (pages,) = writer.execute("PRAGMA page_count").fetchone()
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageFull, match="free room"):
+        catalogue.add([ANNA.entry(n, title=f"{n} " * 60) for n in range(2, 90)])
+    assert catalogue.buckets() == before
+    assert catalogue.add([BEN.record()])  # who is near is heard all the same
+    writer.execute("PRAGMA max_page_count = 1000000")
+    assert catalogue.add([ANNA.entry(2)])
 
 
 def test_two_threads_write_while_a_third_reads(catalogue: Catalogue) -> None:

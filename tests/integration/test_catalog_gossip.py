@@ -1,7 +1,6 @@
 """Gossip between real catalogues: everything spreads, forgery and flood end with their sender."""
 
 import asyncio
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +13,7 @@ from headwater.catalog import gossip as shell
 from headwater.catalog import sync as core
 from headwater.catalog.bounds import Bounds
 from headwater.catalog.ledger import Admission
-from headwater.errors import LocalUsageError, RemoteProtocolError
+from headwater.errors import LocalUsageError, RemoteProtocolError, StorageFull
 from headwater.wire.items import Item, Signed, open_item
 from headwater.wire.messages import Items, Want
 
@@ -292,7 +291,7 @@ def test_a_disk_that_fails_costs_no_link(tmp_path: Path, monkeypatch: pytest.Mon
         def failing(items: Iterable[Item]) -> Admission:
             if failures:
                 failures.pop()
-                raise sqlite3.OperationalError("database or disk is full")
+                raise StorageFull("the disk is full")
             return real(items)
 
         monkeypatch.setattr(b.catalogue, "admit", failing)

@@ -2,15 +2,20 @@
 finds its mesh again by itself and can name who is away."""
 
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from headwater.catalog.schema import writing
+from headwater.errors import StorageFull
 from headwater.wire.ids import NodeId
 from headwater.wire.items import Item, NodeRecord
 
 __all__ = ["AddressBook"]
+
+log = logging.getLogger(__name__)
 
 REWRITE_MS = 3600 * 1000
 """Unchanged addresses are written again only after this long: a heartbeat costs no disk."""
@@ -63,13 +68,17 @@ class AddressBook:
         return known.name if known is not None else ""
 
     def _write(self, node: NodeId, new: "_Known") -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO address VALUES (?, ?, ?, ?)",
-            (node, json.dumps(new.addresses), new.name, new.heard_ms),
-        )
         self._known.pop(node, None)
         self._known[node] = new
-        while len(self._known) > self._limit:
-            oldest = next(iter(self._known))
-            self._connection.execute("DELETE FROM address WHERE node = ?", (oldest,))
+        oldest = next(iter(self._known)) if len(self._known) > self._limit else None
+        if oldest is not None:
             del self._known[oldest]
+        try:
+            with writing():
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO address VALUES (?, ?, ?, ?)",
+                    (node, json.dumps(new.addresses), new.name, new.heard_ms),
+                )
+                self._connection.execute("DELETE FROM address WHERE node = ?", (oldest,))
+        except StorageFull as error:  # known until the node ends, and heard again after that
+            log.warning("catalog.address_not_kept", extra={"reason": str(error)})

@@ -28,7 +28,7 @@ def check(
     """A signature costs 0.1 ms: it is checked only for news that the sender may bring now.
 
     Raises: RemoteProtocolError when one is forged or malformed; nothing was taken then.
-    sqlite3.Error when the disk fails."""
+    StorageFull."""
     checked = Checked([claim_of(signed) for signed in batch])
     news: list[Item] = []
     for signed, claim in zip(batch, checked.claims, strict=True):

@@ -12,7 +12,6 @@ loses its link.
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from headwater.catalog.ranks import Rank, batches
 from headwater.catalog.rate import Allowances
 from headwater.catalog.session import Peer, Session
 from headwater.catalog.sync import SyncResult
-from headwater.errors import LocalUsageError, RemoteProtocolError
+from headwater.errors import LocalUsageError, RemoteProtocolError, StorageFull
 from headwater.wire.ids import ItemKey, NodeId, short_id
 from headwater.wire.items import Claim, Item, Signed, VideoEntry
 from headwater.wire.messages import Digest, Items, Summary, Want
@@ -92,7 +91,8 @@ class Gossip:
     def publish(self, items: Sequence[Item]) -> None:
         """Add our own items and tell everybody.
 
-        Raises: LocalUsageError when a video is one more than anybody would take from this node."""
+        Raises: LocalUsageError when a video is one more than anybody would take from this node;
+        StorageFull."""
         admission = self._catalogue.admit(items)
         self._spread(admission.taken, set(), None)
         if admission.refused:
@@ -157,7 +157,7 @@ class Gossip:
             except RemoteProtocolError as error:
                 self._expel(session, str(error))
                 continue
-            except sqlite3.Error as error:  # disk full or failing: the next digest asks again
+            except StorageFull as error:  # the next digest asks again
                 log.warning("gossip.write_failed", extra={"reason": str(error)})
             session.is_queued = False
             self._schedule(session)

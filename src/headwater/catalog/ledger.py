@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from headwater.catalog.bounds import Bounds
 from headwater.catalog.ranks import BUCKETS, HEAD_BYTES
 from headwater.catalog.rows import searchable, values_of
+from headwater.catalog.schema import writing
 from headwater.catalog.words import fold, spread
 from headwater.wire.ids import ItemKey, NodeId
 from headwater.wire.items import Claim, Holding, Item, Retraction, VideoEntry
@@ -51,9 +52,11 @@ class Ledger:
         self._recount()
 
     def admit(self, items: Iterable[Item]) -> Admission:
-        """Take what is newer than what is here and within the bounds, in one transaction."""
+        """Take what is newer than what is here and within the bounds, in one transaction.
+
+        Raises: StorageFull; nothing was taken then."""
         admission = Admission()
-        with self._lock:
+        with self._lock, writing():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 for item in items:

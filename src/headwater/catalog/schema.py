@@ -1,13 +1,15 @@
 """The catalogue's SQLite file: its tables, how it is opened, and what happens when it is
-damaged."""
+damaged or the disk is full."""
 
 import logging
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from headwater.errors import Conflict
+from headwater.errors import Conflict, StorageFull
 
-__all__ = ["connect", "prepare"]
+__all__ = ["connect", "is_damage", "prepare", "writing"]
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,24 @@ CREATE TABLE address (
 """
 
 
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is broken, rather than the disk full or the file locked."""
+    return error.sqlite_errorcode & 0xFF in _DAMAGE
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Around what writes. Raises: StorageFull when SQLite cannot, be it for room or a failing
+    disk."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StorageFull(f"the state folder cannot be written: {error}; free room") from error
+
+
 def connect(database: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection for one thread at a time, in autocommit mode."""
     connection = sqlite3.connect(
@@ -62,11 +82,13 @@ def connect(database: Path, *, read_only: bool = False) -> sqlite3.Connection:
 def prepare(database: Path) -> sqlite3.Connection:
     """The writing connection, tables in place. A damaged file is moved aside: the mesh has it all.
 
-    Raises: Conflict when a newer Headwater wrote the file.
+    Raises: Conflict when a newer Headwater wrote the file; StorageFull.
     """
     try:
         return _open(database)
     except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
         aside = database.with_name(database.name + ".damaged")
         log.warning("catalog.damaged", extra={"moved_to": str(aside), "reason": str(error)})
         database.replace(aside)
@@ -76,13 +98,14 @@ def prepare(database: Path) -> sqlite3.Connection:
 
 
 def _open(database: Path) -> sqlite3.Connection:
-    connection = connect(database)
-    try:
-        _create_tables(connection, database)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    with writing():
+        connection = connect(database)
+        try:
+            _create_tables(connection, database)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def _create_tables(connection: sqlite3.Connection, database: Path) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from headwater.errors import LocalUsageError, NodeError
 from headwater.node.activity import Activity, Job
+from headwater.store.durable import replace_file
 from headwater.store.handover import hand_over
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
@@ -145,7 +146,8 @@ class Copies:
         return noted.wanted
 
     def _save(self) -> None:
-        part = self._file.with_suffix(".part")
         kept = [video.hex() for video in self._transfers.kept]
-        part.write_bytes(msgspec.json.encode(_Noted(list(self._wanted), kept)))
-        part.replace(self._file)
+        try:
+            replace_file(self._file, msgspec.json.encode(_Noted(list(self._wanted), kept)))
+        except OSError as error:  # the list of before stays: at worst a copy goes on once more
+            log.warning("copies.not_noted", extra={"file": str(self._file), "reason": str(error)})

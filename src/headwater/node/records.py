@@ -1,15 +1,19 @@
 """What this node says of itself: its record, renewed by heartbeats, and what it holds."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.catalog.catalogue import Catalogue
+from headwater.errors import StorageFull
 from headwater.wire.ids import VideoId
-from headwater.wire.items import Holding, Item, NodeRecord, Signed, sign_item
+from headwater.wire.items import Holding, HoldingState, Item, NodeRecord, Signed, sign_item
 
 __all__ = ["Records"]
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 25.0
 ADDRESS_CHECK_S = 2.0
@@ -29,6 +33,8 @@ class Records:
         self._key, self._catalogue, self._describe = key, catalogue, describe
         self._now_ms, self._publish = now_ms, publish
         self._own = sign_item(key, describe(now_ms()))
+        self._unsaid: dict[VideoId, HoldingState] = {}
+        """What a full disk kept from the catalogue, to be said when there is room."""
 
     def own(self) -> Signed:
         """The record as neighbours get it first."""
@@ -43,23 +49,26 @@ class Records:
                 self._own = sign_item(self._key, self._describe(version))
                 self._publish([self._own])
                 since_s = 0.0
+            for video, state in list(self._unsaid.items()):
+                self.announce(video, state)
             await asyncio.sleep(ADDRESS_CHECK_S)
             since_s += ADDRESS_CHECK_S
 
-    def announce(self, video: VideoId, state: str) -> None:
+    def announce(self, video: VideoId, state: HoldingState) -> None:
         """Tell the mesh that this node has all of it (`whole`), `partial`, or `gone`: none."""
+        self._unsaid.pop(video, None)
         probe = sign_item(self._key, Holding(1, video, "gone"))
         known = self._catalogue.item(probe.key)
         if known is not None and isinstance(known.body, Holding) and known.body.state == state:
             return
         if known is None and state == "gone":
             return
-        version = self._catalogue.next_version(probe.key)
-        if state == "whole":
-            holding = Holding(version, video, "whole")
-        else:
-            holding = Holding(version, video, "partial" if state == "partial" else "gone")
-        self._publish([sign_item(self._key, holding)])
+        holding = Holding(self._catalogue.next_version(probe.key), video, state)
+        try:
+            self._publish([sign_item(self._key, holding)])
+        except StorageFull as error:
+            log.warning("records.not_announced", extra={"reason": str(error)})
+            self._unsaid[video] = state
 
     def _is_outdated(self) -> bool:
         return self._describe(self._own.version) != self._own.body

@@ -61,7 +61,7 @@ class Shares:
     ) -> None:
         """Clears what a killed node left half. `settle_s`: how long a file must have been still.
 
-        Raises: OSError, sqlite3.Error."""
+        Raises: OSError, StorageFull."""
         state, reserve = config.state, config.store.reserve_bytes
         channel = Channel(identity_key, catalogue)
         self._config, self._activity, self._events = config, activity, events

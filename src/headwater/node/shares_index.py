@@ -1,5 +1,6 @@
 """What this node shares, remembered across restarts so that no known file is ever hashed again."""
 
+import logging
 import os
 import sqlite3
 from pathlib import Path
@@ -7,10 +8,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from headwater.catalog.schema import is_damage, writing
+from headwater.errors import StorageFull
 from headwater.store.manifest import Stamp
 from headwater.wire.items import VideoEntry
 
 __all__ = ["Record", "SharesIndex"]
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
@@ -52,21 +57,28 @@ _folder = msgspec.msgpack.Decoder(Folder)
 
 
 class SharesIndex:
-    """A small SQLite file. Paths are kept as the file system spells them. Raises: sqlite3.Error."""
+    """A small SQLite file. Paths are kept as the file system spells them.
+
+    What a full disk refuses is written with the next change, or at the end. Raises: StorageFull
+    when it cannot be opened for that."""
 
     def __init__(self, database: Path) -> None:
         self.moved_aside: Path | None = None
         """Where a damaged file lies now, in whose place an empty one was begun."""
         try:
             self._database = _open(database)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
             self.moved_aside = database.with_name(f"{database.name}.damaged")
             database.replace(self.moved_aside)
             for rest in ("-wal", "-shm"):
                 database.with_name(database.name + rest).unlink(missing_ok=True)
             self._database = _open(database)
+        self._unwritten: dict[tuple[str, bytes], bytes | None] = {}
 
     def close(self) -> None:
+        self._write_all()
         self._database.close()
 
     def files(self) -> dict[Path, Record]:
@@ -78,31 +90,44 @@ class SharesIndex:
         return {Path(os.fsdecode(path)): _folder.decode(raw) for path, raw in rows}
 
     def put(self, path: Path, record: Record) -> None:
-        self._put("files", path, record)
+        self._write("files", path, _encoder.encode(record))
 
     def put_folder(self, path: Path, folder: Folder) -> None:
-        self._put("folders", path, folder)
+        self._write("folders", path, _encoder.encode(folder))
 
     def drop(self, path: Path) -> None:
-        self._database.execute("DELETE FROM files WHERE path = ?", (os.fsencode(path),))
+        self._write("files", path, None)
 
     def drop_folder(self, path: Path) -> None:
-        self._database.execute("DELETE FROM folders WHERE path = ?", (os.fsencode(path),))
+        self._write("folders", path, None)
 
-    def _put(self, table: str, path: Path, record: Struct) -> None:
-        self._database.execute(
-            f"INSERT OR REPLACE INTO {table} VALUES (?, ?)",
-            (os.fsencode(path), _encoder.encode(record)),
-        )
+    def _write(self, table: str, path: Path, record: bytes | None) -> None:
+        self._unwritten[table, os.fsencode(path)] = record
+        self._write_all()
+
+    def _write_all(self) -> None:
+        try:
+            with writing():
+                for (table, path), record in list(self._unwritten.items()):
+                    if record is None:
+                        self._database.execute(f"DELETE FROM {table} WHERE path = ?", (path,))
+                    else:
+                        insert = f"INSERT OR REPLACE INTO {table} VALUES (?, ?)"
+                        self._database.execute(insert, (path, record))
+                    del self._unwritten[table, path]
+        except StorageFull as error:
+            waiting = len(self._unwritten)
+            log.warning("shares.not_noted", extra={"changes": waiting, "reason": str(error)})
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None)
-    try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.executescript(_SCHEMA)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
+    with writing():
+        database = sqlite3.connect(path, isolation_level=None)
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = NORMAL")
+            database.executescript(_SCHEMA)
+        except sqlite3.Error:
+            database.close()
+            raise
+        return database

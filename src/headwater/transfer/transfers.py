@@ -23,6 +23,7 @@ from headwater.transfer.reader import MAX_AHEAD_BYTES, Reader, Reading
 from headwater.transfer.swarm import Origin, Swarm
 from headwater.transfer.views import SourcesView, view_of
 from headwater.wire.ids import NodeId, VideoId
+from headwater.wire.items import HoldingState
 from headwater.wire.messages import Follow, Have, Unfollow
 
 __all__ = ["Transfers"]
@@ -58,7 +59,7 @@ class Transfers:
         client: BlockClient,
         config: StoreConfig,
         clock: Callable[[], float],
-        announce: Callable[[VideoId, str], None],
+        announce: Callable[[VideoId, HoldingState], None],
     ) -> None:
         self._me, self._store, self._catalogue = me, store, catalogue
         self._neighbours, self._client, self._clock = neighbours, client, clock

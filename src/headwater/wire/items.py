@@ -24,6 +24,7 @@ __all__ = [
     "Body",
     "Claim",
     "Holding",
+    "HoldingState",
     "Item",
     "NodeRecord",
     "Retraction",
@@ -123,12 +124,15 @@ class Retraction(Struct, frozen=True, tag="retract"):
     video: Id32
 
 
+HoldingState = Literal["whole", "partial", "gone"]
+
+
 class Holding(Struct, frozen=True, tag="hold"):
     """A node (the author) has a copy, is fetching one, or has no more."""
 
     version: Version
     video: Id32
-    state: Literal["whole", "partial", "gone"]
+    state: HoldingState
 
 
 Body = NodeRecord | VideoEntry | Retraction | Holding
