@@ -1,8 +1,8 @@
-"""One Config out of file < environment < flags; everything that is wrong is told at once.
+"""One Config out of file < page < environment < flags; everything that is wrong is told at once.
 
 A setting's key is its way through the dataclasses of `node/config.py`: `name`, `link.max_peers`.
 In the file that is a table and a name, in the environment HEADWATER_LINK_MAX_PEERS; some have a
-flag.
+flag. What was set on the page lies in the state folder (`node/settings.py`).
 """
 
 import dataclasses
@@ -16,12 +16,13 @@ from typing import Any
 
 from headwater.cli.units import parse_size
 from headwater.errors import LocalUsageError
-from headwater.node.config import Config
+from headwater.node.config import MAX_NAME, Config, is_name
+from headwater.node.settings import FILE_NAME, KEPT, read_kept
 
 __all__ = ["Setting", "load", "settings"]
 
-DERIVED = ("state", "web.http_is_default")
-"""Not settings: where everything else is, and what follows from whether `web.http` was given."""
+DERIVED = ("state", "web.http_is_default", "said_at_start")
+"""Not settings: where everything else is, and what follows from who said what."""
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -57,6 +58,7 @@ class _Layers:
     known: Mapping[str, Setting]
     values: dict[str, tuple[object, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    said_at_start: dict[str, str] = field(default_factory=dict)
 
     def file(self, path: Path) -> None:
         try:
@@ -82,15 +84,27 @@ class _Layers:
             else:
                 self.values[key] = (value, f"{key} in {path}")
 
+    def page(self, state: Path) -> None:
+        try:
+            kept = read_kept(state)
+        except LocalUsageError as error:
+            self.problems.append(str(error))
+            return
+        for key in KEPT:
+            if key in kept:
+                self.values[key] = (kept[key], f"{key} in {state / FILE_NAME}")
+
     def environment(self, variables: Mapping[str, str]) -> None:
         for key, setting in self.known.items():
             if setting.variable in variables:
                 self.values[key] = (variables[setting.variable], setting.variable)
+                self.said_at_start[key] = setting.variable
 
     def flags(self, flags: Mapping[str, tuple[str, object]]) -> None:
         for key, (flag, value) in flags.items():
             if value not in (None, [], ()):
                 self.values[key] = (value, flag)
+                self.said_at_start[key] = flag
 
     def parsed(self) -> dict[str, Any]:
         result = {}
@@ -115,12 +129,17 @@ def load(
     layers = _Layers({setting.key: setting for setting in settings()})
     if file is not None:
         layers.file(file)
+    layers.page(state)
     layers.environment(environment)
     layers.flags(flags)
     values = layers.parsed()
     if layers.problems:
         raise LocalUsageError("\n".join(layers.problems))
-    values |= {"state": state, "web.http_is_default": "web.http" not in values}
+    values |= {
+        "state": state,
+        "web.http_is_default": "web.http" not in values,
+        "said_at_start": layers.said_at_start,
+    }
     config: Config = _build(Config, "", values)
     return config
 
@@ -237,12 +256,8 @@ def _is_join(text: str) -> bool:
     )
 
 
-def _is_name(text: str) -> bool:
-    return len(text) <= 64 and text.isprintable()
-
-
 _BOUNDS: Mapping[str, tuple[Callable[[str], bool], str]] = {
-    "name": (_is_name, "a name of at most 64 characters in one line"),
+    "name": (is_name, f"a name of at most {MAX_NAME} characters in one line"),
     "web.http": (_is_address, "host:port (127.0.0.1:7333; port 0 lets the system choose)"),
     "link.bind": (_is_address, "host:port (0.0.0.0:0; port 0 lets the system choose)"),
     "link.relay": (_is_relay, "off, public or a relay's URL"),

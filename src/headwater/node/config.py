@@ -2,11 +2,29 @@
 
 `cli/settings.py` merges file < environment < flags into these."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["Config", "DiscoveryConfig", "LimitsConfig", "LinkConfig", "StoreConfig", "WebConfig"]
+__all__ = [
+    "MAX_NAME",
+    "Config",
+    "DiscoveryConfig",
+    "LimitsConfig",
+    "LinkConfig",
+    "StoreConfig",
+    "WebConfig",
+    "is_name",
+]
+
+MAX_NAME = 64
+"""Characters of a node's name."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a node may be called so."""
+    return len(text) <= MAX_NAME and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +101,6 @@ class Config:
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     web: WebConfig = field(default_factory=WebConfig)
+    said_at_start: Mapping[str, str] = field(default_factory=dict)
+    """The settings that a flag or the environment gave, by key, each with what gave it. They win
+    over what was set on the page (node/settings.py)."""

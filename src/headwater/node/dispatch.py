@@ -15,6 +15,7 @@ from headwater.wire.messages import (
     Have,
     Items,
     Request,
+    StoredRequest,
     Summary,
     Unfollow,
     Want,
@@ -58,4 +59,7 @@ class Dispatch:
                 pass  # hello, ping, pong and goodbye are the link's own business
 
     async def request(self, neighbour: Neighbour, request: Request, stream: Stream) -> None:
-        await self._server.answer(neighbour, request, stream)
+        if isinstance(request, StoredRequest):
+            await self._server.answer(neighbour, request, stream)
+        else:
+            stream.reset()

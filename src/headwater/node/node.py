@@ -29,6 +29,7 @@ from headwater.node.neighbours import Neighbours
 from headwater.node.posters import Posters
 from headwater.node.records import Records
 from headwater.node.runtime import remove_runtime, write_runtime
+from headwater.node.settings import Changes, KeptSettings
 from headwater.node.shares import Shares
 from headwater.store.store import Store
 from headwater.transfer.bulk_server import BulkServer
@@ -66,11 +67,16 @@ class Node:
         """Set when the page is served."""
         self.page = ""
         self.token = secrets.token_urlsafe(24)
-        self.name = config.name or platform.node().split(".")[0] or "headwater"
+        self.default_name = platform.node().split(".")[0] or "headwater"
         self.events = Events()
         self.activity = Activity(self.events, time.monotonic)
         self.traffic = Traffic()
+        self._kept_settings = KeptSettings(config.state)
         self._stopping = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        return self.config.name or self.default_name
 
     async def run(self) -> None:
         """Serve until stop(). Raises: Conflict when the port is in use; what a part says."""
@@ -88,11 +94,12 @@ class Node:
             ends.callback(self.catalogue.close)
             endpoint = await bind(self.identity.key.private_bytes_raw(), self.config.link)
             ends.push_async_callback(endpoint.close)
-            up_limit = RateLimit(self.config.limits.up_bytes_per_s)
-            bulk = self._bulk_server(up_limit)
+            self._up_limit = RateLimit(self.config.limits.up_bytes_per_s)
+            self._down_limit = RateLimit(self.config.limits.down_bytes_per_s)
+            bulk = self._bulk_server()
             if bulk is not None:
                 ends.callback(bulk.close)
-            self._compose(endpoint, bulk, up_limit)
+            self._compose(endpoint, bulk)
             ends.callback(self.client.close)
             ends.callback(remove_runtime, state)
             await self._run_parts()
@@ -101,15 +108,15 @@ class Node:
         """Ask run() to end."""
         self._stopping.set()
 
-    def _bulk_server(self, limit: RateLimit) -> BulkServer | None:
+    def _bulk_server(self) -> BulkServer | None:
         if self.config.link.delay_ms:
             return None  # the links play a long way: nothing may go round them
         host = self.config.link.bind.rpartition(":")[0].strip("[]")
-        bulk = BulkServer(self.store, limit, self.traffic, host, time.monotonic)
+        bulk = BulkServer(self.store, self._up_limit, self.traffic, host, time.monotonic)
         bulk.start()
         return bulk
 
-    def _compose(self, endpoint: Endpoint, bulk: BulkServer | None, up_limit: RateLimit) -> None:
+    def _compose(self, endpoint: Endpoint, bulk: BulkServer | None) -> None:
         config, me, clock = self.config, self.identity.node, time.monotonic
         self._endpoint = endpoint
         dispatch = Dispatch(self.events)
@@ -119,9 +126,8 @@ class Node:
         self._records = Records(
             self.identity.key, self.catalogue, self._describe, _now_ms, self.gossip.publish
         )
-        down_limit = RateLimit(config.limits.down_bytes_per_s)
         self.client = BlockClient(
-            self.neighbours, down_limit, self.traffic, clock, use_bulk=bulk is not None
+            self.neighbours, self._down_limit, self.traffic, clock, use_bulk=bulk is not None
         )
         self.transfers = Transfers(
             me=me,
@@ -133,7 +139,9 @@ class Node:
             clock=clock,
             announce=self._records.announce,
         )
-        self.server = BlockServer(self.store, bulk, self._hosts, up_limit, self.traffic, clock)
+        self.server = BlockServer(
+            self.store, bulk, self._hosts, self._up_limit, self.traffic, clock
+        )
         dispatch.connect(self.gossip, self.transfers, self.server)
         self._posters = Posters(self.transfers)
         self._copies = Copies(
@@ -218,6 +226,19 @@ class Node:
     async def join(self, address: str) -> NodeId:
         """Dial `host:port` or an invitation, keep the link. Raises: as Mesh.join."""
         return await self._mesh.join(address)
+
+    async def change(self, changes: Changes) -> None:
+        """Take effect at once and be kept. Raises: LocalUsageError, StorageFull: as before then."""
+        await self._kept_settings.add(changes)
+        self.config = changes.applied(self.config)
+        for limit, rate in (
+            (self._up_limit, changes.up_bytes_per_s),
+            (self._down_limit, changes.down_bytes_per_s),
+        ):
+            if rate is not None:
+                limit.change(rate)
+        self._records.renew()
+        self.events.publish(Event("settings"))
 
     def keep(self, video: VideoId) -> Job:
         """Fetch all of it into the store, in the background. Raises: NotFound."""

@@ -33,6 +33,7 @@ class Records:
         self._key, self._catalogue, self._describe = key, catalogue, describe
         self._now_ms, self._publish = now_ms, publish
         self._own = sign_item(key, describe(now_ms()))
+        self._is_due = asyncio.Event()
         self._unsaid: dict[VideoId, HoldingState] = {}
         """What a full disk kept from the catalogue, to be said when there is room."""
 
@@ -51,8 +52,16 @@ class Records:
                 since_s = 0.0
             for video, state in list(self._unsaid.items()):
                 self.announce(video, state)
-            await asyncio.sleep(ADDRESS_CHECK_S)
-            since_s += ADDRESS_CHECK_S
+            self._is_due.clear()
+            try:
+                async with asyncio.timeout(ADDRESS_CHECK_S):
+                    await self._is_due.wait()
+            except TimeoutError:
+                since_s += ADDRESS_CHECK_S
+
+    def renew(self) -> None:
+        """Something that the record says has changed: tell it now."""
+        self._is_due.set()
 
     def announce(self, video: VideoId, state: HoldingState) -> None:
         """Tell the mesh that this node has all of it (`whole`), `partial`, or `gone`: none."""

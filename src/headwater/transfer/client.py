@@ -86,7 +86,7 @@ class BlockClient:
         Raises: NotFound when it says that it does not have them, Unavailable when no answer came,
         RemoteProtocolError when the answer was false (told to whom it concerns), StorageFull."""
         _, size = stored.shape.span(first, count)
-        await asyncio.sleep(self._limit.reserve(size, self._clock()))
+        await self._limit.turn(size, self._clock)
         request = GetBlocks(stored.video, first, count, layer_known=stored.torrent is not None)
         neighbour = self._neighbour(node)
         try:

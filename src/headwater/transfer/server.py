@@ -23,7 +23,7 @@ from headwater.wire.messages import (
     InfoReply,
     OpenBulk,
     Refused,
-    Request,
+    StoredRequest,
 )
 
 __all__ = ["BlockServer"]
@@ -56,7 +56,7 @@ class BlockServer:
         if self._bulk is not None:
             self._bulk.revoke(node)
 
-    async def answer(self, neighbour: Neighbour, request: Request, stream: Stream) -> None:
+    async def answer(self, neighbour: Neighbour, request: StoredRequest, stream: Stream) -> None:
         """Write the reply and finish the stream. Raises: LinkClosed when the asker went away."""
         if isinstance(request, GetBlocks) and request.count <= SMALL_BLOCKS:
             await self._answer(neighbour, request, stream)
@@ -65,7 +65,7 @@ class BlockServer:
             async with slots:
                 await self._answer(neighbour, request, stream)
 
-    async def _answer(self, neighbour: Neighbour, request: Request, stream: Stream) -> None:
+    async def _answer(self, neighbour: Neighbour, request: StoredRequest, stream: Stream) -> None:
         try:
             head, payload = await self._reply(neighbour, request)
         except NodeError as error:
@@ -84,11 +84,11 @@ class BlockServer:
     async def _write_slowly(self, neighbour: Neighbour, payload: bytes, stream: Stream) -> None:
         for at in range(0, len(payload), QUANTUM_BYTES):
             part = payload[at : at + QUANTUM_BYTES]
-            await asyncio.sleep(self._limit.reserve(len(part), self._clock()))
+            await self._limit.turn(len(part), self._clock)
             await stream.write(part)
             self._traffic.sent(neighbour.node, len(part), self._clock())
 
-    async def _reply(self, neighbour: Neighbour, request: Request) -> tuple[bytes, bytes]:
+    async def _reply(self, neighbour: Neighbour, request: StoredRequest) -> tuple[bytes, bytes]:
         match request:
             case GetBlocks():
                 return await asyncio.to_thread(self._blocks, request)

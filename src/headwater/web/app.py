@@ -11,7 +11,17 @@ from headwater.media.stream import Streams
 from headwater.node.config import WebConfig
 from headwater.web import failures, page
 from headwater.web.access import Access, Rules
-from headwater.web.api import events, jobs, peers, shares, status, uploads, videos, wellknown
+from headwater.web.api import (
+    events,
+    jobs,
+    peers,
+    settings,
+    shares,
+    status,
+    uploads,
+    videos,
+    wellknown,
+)
 from headwater.web.gateway import files, hls, pictures, playlists
 from headwater.web.gateway.counters import GatewayCounters
 from headwater.web.metrics import router as metrics_router
@@ -25,6 +35,7 @@ ROUTERS = (
     pictures.router,
     playlists.router,
     status.router,
+    settings.router,
     videos.router,
     shares.router,
     uploads.router,

@@ -7,6 +7,7 @@ from typing import Protocol
 from headwater.node.activity import Activity, Job
 from headwater.node.config import Config
 from headwater.node.events import Events
+from headwater.node.settings import Changes
 from headwater.store.shape import VideoShape
 from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.items import Item, NodeRecord, Signed, VideoEntry
@@ -238,6 +239,10 @@ class Node(Protocol):
         """What people call it."""
 
     @property
+    def default_name(self) -> str:
+        """What they call it when nobody named it: the machine's name."""
+
+    @property
     def page(self) -> str:
         """`http://host:port` of this node's own page."""
 
@@ -253,6 +258,9 @@ class Node(Protocol):
 
     async def join(self, address: str) -> NodeId:
         """Dial `host:port` or an invitation and keep the link. Raises: Unavailable."""
+
+    async def change(self, changes: Changes) -> None:
+        """Take effect at once, and be kept. Raises: LocalUsageError, StorageFull."""
 
     def keep(self, video: VideoId) -> Job:
         """Fetch all of it into the store, in the background. Raises: NotFound."""

@@ -4,12 +4,23 @@ from typing import NewType
 
 from headwater.errors import RemoteProtocolError
 
-__all__ = ["BLOCK_BYTES", "HASH_BYTES", "ItemKey", "NodeId", "VideoId", "parse_hex_id", "short_id"]
+__all__ = [
+    "BLOCK_BYTES",
+    "HASH_BYTES",
+    "ItemKey",
+    "LiveId",
+    "NodeId",
+    "VideoId",
+    "parse_hex_id",
+    "short_id",
+]
 
 NodeId = NewType("NodeId", bytes)
 """An Ed25519 public key, 32 bytes."""
 VideoId = NewType("VideoId", bytes)
 """A BitTorrent v2 infohash: SHA-256 of the bencoded info-dict, 32 bytes. Source: BEP 52."""
+LiveId = NewType("LiveId", bytes)
+"""SHA-256 of a channel's key and a stream key, 32 bytes: wire.live.live_id."""
 ItemKey = NewType("ItemKey", bytes)
 """What a catalogue item is about, 16 bytes; a newer item of the same key replaces the older."""
 

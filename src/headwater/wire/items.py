@@ -18,6 +18,7 @@ from msgspec import Meta, Struct
 from headwater.errors import RemoteProtocolError
 from headwater.wire.frames import MALFORMED
 from headwater.wire.ids import ItemKey, NodeId, VideoId
+from headwater.wire.live import live_id
 
 __all__ = [
     "MAX_ITEM_BYTES",
@@ -26,6 +27,7 @@ __all__ = [
     "Holding",
     "HoldingState",
     "Item",
+    "LiveEntry",
     "NodeRecord",
     "Retraction",
     "Signed",
@@ -124,6 +126,34 @@ class Retraction(Struct, frozen=True, tag="retract"):
     video: Id32
 
 
+class LiveEntry(Struct, frozen=True, tag="live", omit_defaults=True):
+    """A live, as its channel (the author) describes it: the stream record of the design. It is
+    renewed while the live goes on; what is not renewed has gone off the air without a word."""
+
+    version: Version
+    live: Id32
+    """wire.live.live_id(author, stream_key)."""
+    stream_key: Id32
+    """The Ed25519 key that signs the parts: the encoder's box need not hold the channel's."""
+    title: Title
+    node: Id32
+    """The node that feeds the overlay."""
+    state: Literal["on", "waiting", "ended"] = "on"
+    """`waiting`: the encoder has gone and may come back."""
+    stripes: Annotated[int, Meta(ge=1, le=16)] = 4
+    part_ms: Annotated[int, Meta(ge=10, le=2000)] = 100
+    media_type: Word = ""
+    """As MSE takes it (`video/mp4; codecs="avc1.64001f, mp4a.40.2"`), or `image/jpeg`: each part
+    is a picture. Of the newest init; empty before the first."""
+    width: Annotated[int, Meta(ge=0, le=65536)] = 0
+    height: Annotated[int, Meta(ge=0, le=65536)] = 0
+    created_ms: Count = 0
+    viewers: Annotated[int, Meta(ge=0, le=2**32)] = 0
+    poster: Annotated[bytes, Meta(max_length=32)] = b""
+    recording: Annotated[bytes, Meta(max_length=32)] = b""
+    """The video that it has become, once it has ended."""
+
+
 HoldingState = Literal["whole", "partial", "gone"]
 
 
@@ -135,7 +165,7 @@ class Holding(Struct, frozen=True, tag="hold"):
     state: HoldingState
 
 
-Body = NodeRecord | VideoEntry | Retraction | Holding
+Body = NodeRecord | VideoEntry | Retraction | Holding | LiveEntry
 
 
 class Signed(Struct, frozen=True, array_like=True):
@@ -163,7 +193,7 @@ class Claim(Struct, frozen=True):
 
     @property
     def video(self) -> VideoId | None:
-        return None if isinstance(self.body, NodeRecord) else VideoId(self.body.video)
+        return None if isinstance(self.body, NodeRecord | LiveEntry) else VideoId(self.body.video)
 
     def replaces(self, other: "Claim") -> bool:
         """Whether this one wins over another of the same key."""
@@ -179,13 +209,23 @@ class Item(Claim, frozen=True):
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")
 _decoder = msgspec.msgpack.Decoder(Body)
-_KINDS = {NodeRecord: b"n", VideoEntry: b"v", Retraction: b"v", Holding: b"h"}
+_KINDS = {NodeRecord: b"n", VideoEntry: b"v", Retraction: b"v", Holding: b"h", LiveEntry: b"l"}
 
 
 def item_key(kind: type[Body], author: bytes, video: bytes = b"") -> ItemKey:
-    """The key that an author's items of that kind about that video share (a NodeRecord has no
-    video)."""
+    """The key that an author's items of that kind about that video or live share (a NodeRecord has
+    neither)."""
     return ItemKey(hashlib.sha256(_KINDS[kind] + author + video).digest()[:16])
+
+
+def _subject(body: Body) -> bytes:
+    match body:
+        case NodeRecord():
+            return b""
+        case LiveEntry():
+            return body.live
+        case _:
+            return body.video
 
 
 def claim_of(signed: Signed) -> Claim:
@@ -194,7 +234,9 @@ def claim_of(signed: Signed) -> Claim:
         body = _decoder.decode(signed.body)
     except MALFORMED as error:
         raise RemoteProtocolError(f"a signed item is malformed: {error}") from error
-    key = item_key(type(body), signed.author, b"" if isinstance(body, NodeRecord) else body.video)
+    if isinstance(body, LiveEntry) and body.live != live_id(signed.author, body.stream_key):
+        raise RemoteProtocolError("a live's id is not made of its channel and stream key")
+    key = item_key(type(body), signed.author, _subject(body))
     digest = hashlib.sha256(signed.author + signed.body).digest()
     return Claim(NodeId(signed.author), body, key, digest)
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from headwater.wire.items import Signed
+from headwater.wire.live import GetParts, LiveMessage, PartsReply, Push
 
 __all__ = [
     "PROTOCOL",
@@ -29,6 +30,7 @@ __all__ = [
     "Refused",
     "Request",
     "Reply",
+    "StoredRequest",
     "Summary",
     "Unfollow",
     "Want",
@@ -129,7 +131,20 @@ class Have(Struct, frozen=True, tag="have"):
     gone: bool = False
 
 
-Control = Hello | Ping | Pong | Goodbye | Digest | Summary | Want | Items | Follow | Unfollow | Have
+Control = (
+    Hello
+    | Ping
+    | Pong
+    | Goodbye
+    | Digest
+    | Summary
+    | Want
+    | Items
+    | Follow
+    | Unfollow
+    | Have
+    | LiveMessage
+)
 
 
 # Request streams: one bidirectional stream a question; one reply frame, then raw bytes where the
@@ -162,7 +177,8 @@ class OpenBulk(Struct, frozen=True, tag="bulk"):
     """Where a TLS connection for bulk may be made to."""
 
 
-Request = GetInfo | GetBlocks | GetBlob | OpenBulk
+StoredRequest = GetInfo | GetBlocks | GetBlob | OpenBulk
+Request = StoredRequest | Push | GetParts
 
 
 class Refused(Struct, frozen=True, tag="refused"):
@@ -201,7 +217,7 @@ class BulkReply(Struct, frozen=True, tag="bulk"):
     token: Id32
 
 
-Reply = Refused | InfoReply | BlocksReply | BlobReply | BulkReply
+Reply = Refused | InfoReply | BlocksReply | BlobReply | BulkReply | PartsReply
 
 control_decoder = msgspec.msgpack.Decoder(Control)
 request_decoder = msgspec.msgpack.Decoder(Request)

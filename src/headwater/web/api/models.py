@@ -1,9 +1,9 @@
 """The JSON of the API: ids in hex, times ISO 8601, units in the names."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "Address",
@@ -17,6 +17,8 @@ __all__ = [
     "Peer",
     "PeerList",
     "Removed",
+    "Settings",
+    "SettingsChange",
     "Share",
     "ShareList",
     "ShareRequest",
@@ -121,6 +123,33 @@ class Status(Model):
     limits: Limits
     token_needed: bool
     is_owner: bool
+
+
+class Settings(Model):
+    """`name` is empty where nobody gave one: then `default_name` counts. Limits: bytes a second, 0
+    for none. `said_at_start`: which of them a flag or the environment gave at this start, by what;
+    said again at the next start it wins over what is set here. `folders_at_start`: the folders that
+    the start itself named; they are shared again at the next one."""
+
+    name: str
+    default_name: str
+    up_bytes_s: int
+    down_bytes_s: int
+    said_at_start: dict[str, str]
+    folders_at_start: list[str]
+
+
+_Rate = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class SettingsChange(Model):
+    """What is absent stays as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = None
+    up_bytes_s: _Rate | None = None
+    down_bytes_s: _Rate | None = None
 
 
 class Source(NodeName):

@@ -25,7 +25,10 @@ async def peers(node: NodeDep, is_owner: IsOwnerDep) -> PeerList:
     connected = node.neighbours.connected()
     heard = {i.author: i.body for i in node.catalogue.nodes() if isinstance(i.body, NodeRecord)}
     heard.pop(node.identity.node, None)
-    linked = [_peer(node, n.node, n.record, n, is_owner) for n in connected.values()]
+    # What it says now, not what it said when the link was made: a machine may be renamed.
+    linked = [
+        _peer(node, n.node, heard.get(n.node, n.record), n, is_owner) for n in connected.values()
+    ]
     others = [_peer(node, i, r, None, is_owner) for i, r in heard.items() if i not in connected]
     return PeerList(peers=linked + others)
 
