@@ -226,6 +226,45 @@ def test_peers_join_block_and_invite() -> None:
     run(_test)
 
 
+def test_settings_are_told_changed_and_refused_in_plain_words() -> None:
+    async def _test(web: Serving) -> None:
+        web.node.say_at_start(name="--name")
+        told = (await web.client.get("/api/v1/settings")).json()
+        assert (told["name"], told["default_name"]) == ("Anna's laptop", "anna-thinkpad")
+        assert told["said_at_start"] == {"name": "--name"} and told["folders_at_start"] == []
+        async with web.node.events.listen() as events:
+            got = await web.client.patch("/api/v1/settings", json={"up_bytes_s": 2_500_000})
+            assert (await events.get()).topic == "settings"
+        assert (got.json()["up_bytes_s"], got.json()["name"]) == (2_500_000, "Anna's laptop")
+        await web.client.patch("/api/v1/settings", json={"name": "  "})
+        status = (await web.client.get("/api/v1/status")).json()
+        assert (status["name"], status["limits"]["up_bytes_s"]) == ("anna-thinkpad", 2_500_000)
+        for wrong in (
+            {"name": "x" * 65},
+            {"name": "two\nlines"},
+            {"up_bytes_s": -1},
+            {"down_bytes_s": 2**54},
+            {"down_bytes_s": "fast"},
+            {"colour": "red"},
+        ):
+            got = await web.client.patch("/api/v1/settings", json=wrong)
+            assert (got.status_code, got.json()["error"]["code"]) == (400, "usage"), wrong
+        assert web.node.name == "anna-thinkpad"
+
+    run(_test)
+
+
+def test_a_renamed_neighbour_goes_by_the_name_that_it_has_now() -> None:
+    async def _test(web: Serving) -> None:
+        bob = web.node.meet("Bob's PC")
+        link = web.node.neighbours.links[bob]
+        link.record = NodeRecord(version=0, name="what it was called when the link was made")
+        peers = (await web.client.get("/api/v1/peers")).json()["peers"]
+        assert [p["name"] for p in peers] == ["Bob's PC"]
+
+    run(_test)
+
+
 def test_pictures_come_from_the_store_or_the_mesh_and_are_kept_by_the_browser() -> None:
     async def _test(web: Serving) -> None:
         picture, track = b"\xff\xd8\xff poster", b"WEBVTT\n\n"

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from headwater.errors import NodeError, NotFound
 from headwater.node.activity import Activity, Job
 from headwater.node.config import Config, WebConfig
-from headwater.node.events import Events
+from headwater.node.events import Event, Events
+from headwater.node.settings import Changes
 from headwater.store.shape import VideoShape
 from headwater.web.server import WebServer
 from headwater.wire.ids import NodeId, VideoId
@@ -300,11 +301,19 @@ class FakeNode:
         self.activity = Activity(self.events, time.monotonic)
         self.shares = FakeShares(self.activity)
         self.started_s = time.monotonic()
-        self.name = self.config.name
+        self.default_name = "anna-thinkpad"
         self.page, self.token = "http://127.0.0.1:7333", "t0ken"
         self.forgotten: list[VideoId] = []
         self.joined: list[str] = []
         self._numbers = itertools.count(1)
+
+    @property
+    def name(self) -> str:
+        return self.config.name or self.default_name
+
+    def say_at_start(self, **said: str) -> None:
+        """As if this node had been started with these flags."""
+        self.config = replace(self.config, said_at_start=said)
 
     def add(
         self,
@@ -356,6 +365,11 @@ class FakeNode:
     async def join(self, address: str) -> NodeId:
         self.joined.append(address)
         return self.meet("Bob's PC")
+
+    async def change(self, changes: Changes) -> None:
+        changes.by_key()
+        self.config = changes.applied(self.config)
+        self.events.publish(Event("settings"))
 
     def keep(self, video: VideoId) -> Job:
         return self.activity.start("get", "keep")

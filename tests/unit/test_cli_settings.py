@@ -1,5 +1,6 @@
 """File < environment < flags, merged once; what is wrong is told all together."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,31 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
         name="flag",
     )
     assert (config.name, config.link.max_peers, config.prepare) == ("flag", 4, "never")
+
+
+def test_the_page_wins_over_the_file_and_what_the_start_says_over_the_page(tmp_path: Path) -> None:
+    kept = {"name": "page", "limits.up_bytes_per_s": 7, "limits.down_bytes_per_s": 8}
+    (tmp_path / "settings.json").write_text(json.dumps(kept), "utf-8")
+    (tmp_path / "headwater.toml").write_text('name = "file"\n', "utf-8")
+    config = load(
+        state=tmp_path,
+        file=tmp_path / "headwater.toml",
+        environment={"HEADWATER_LIMITS_DOWN_BYTES_PER_S": "0"},
+        flags={"limits.up_bytes_per_s": ("--up-limit", "2k")},
+    )
+    limits = config.limits
+    assert (config.name, limits.up_bytes_per_s, limits.down_bytes_per_s) == ("page", 2000, 0)
+    assert config.said_at_start == {
+        "limits.up_bytes_per_s": "--up-limit",
+        "limits.down_bytes_per_s": "HEADWATER_LIMITS_DOWN_BYTES_PER_S",
+    }
+
+
+@pytest.mark.parametrize("kept", ['{"name": 5}', "[]", "{", '{"limits.up_bytes_per_s": -1}'])
+def test_damaged_settings_of_the_page_are_told_with_their_file(tmp_path: Path, kept: str) -> None:
+    (tmp_path / "settings.json").write_text(kept, "utf-8")
+    with pytest.raises(LocalUsageError, match=r"settings\.json"):
+        load(state=tmp_path, file=None, environment={}, flags={})
 
 
 def test_every_kind_of_value_is_read_from_each_place(tmp_path: Path) -> None:

@@ -22,6 +22,17 @@ def test_no_limit_never_waits() -> None:
     assert limit.reserve(10**12, 0.0) == 0.0
 
 
+def test_a_change_counts_at_once_and_forgets_what_was_booked() -> None:
+    limit = RateLimit(1000)
+    assert limit.reserve(10_000, 5.0) + limit.reserve(10_000, 5.0) > 25
+    limit.change(1_000_000)
+    assert limit.reserve(10_000, 5.0) == 0.0  # the burst
+    limit.change(0)
+    assert limit.reserve(10**12, 5.0) == 0.0
+    limit.change(1000)
+    assert 9 < limit.reserve(10_000, 5.0) < 11
+
+
 def test_askers_at_the_same_moment_take_turns() -> None:
     limit = RateLimit(1000)
     waits = [limit.reserve(100, 5.0) for _ in range(3)]

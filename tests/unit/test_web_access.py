@@ -88,7 +88,14 @@ def test_a_guest_reads_the_library_and_plays(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/v1/shares", "/api/v1/jobs", "/api/v1/invitation", "/metrics", "/api/v2/anything"],
+    [
+        "/api/v1/shares",
+        "/api/v1/jobs",
+        "/api/v1/invitation",
+        "/api/v1/settings",
+        "/metrics",
+        "/api/v2/anything",
+    ],
 )
 def test_the_rest_is_for_the_owner(path: str) -> None:
     assert isinstance(decide(replace(LAN, path=path), OPEN), Refusal)

@@ -10,7 +10,9 @@ __all__ = ["Event", "Events"]
 
 MAX_QUEUED = 256
 
-Topic = Literal["videos", "video", "peers", "jobs", "job", "sources", "settings", "problem", "resync"]
+Topic = Literal[
+    "videos", "video", "peers", "jobs", "job", "sources", "settings", "problem", "resync"
+]
 
 
 @dataclass(frozen=True, slots=True)

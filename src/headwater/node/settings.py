@@ -64,7 +64,7 @@ class KeptSettings:
         self._turn = asyncio.Lock()
 
     async def add(self, changes: Changes) -> None:
-        """Kept once this returns. Raises: LocalUsageError, StorageFull, OSError; nothing is then."""
+        """Kept once this returns. Raises: LocalUsageError, StorageFull, OSError: nothing is."""
         wished = changes.by_key()
         async with self._turn:
             await asyncio.to_thread(self._write, {**read_kept(self._file.parent), **wished})
