@@ -61,6 +61,10 @@ def up(
     config: Annotated[
         Path | None, typer.Option(help="A settings file (see docs/headwater.toml).")
     ] = None,
+    topology: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Who may neighbour whom (docs/guide.md); needs --name."),
+    ] = None,
     link_bind: Annotated[str | None, typer.Option(hidden=True)] = None,
     link_delay_ms: Annotated[float | None, typer.Option(hidden=True)] = None,
     discovery_interface: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -87,6 +91,7 @@ def up(
             "prepare": ("--prepare", None if prepare is None else "auto" if prepare else "never"),
             "link.bind": ("--link-bind", link_bind),
             "link.delay_ms": ("--link-delay-ms", link_delay_ms),
+            **_place(topology, name),
             "discovery.interface": ("--discovery-interface", discovery_interface),
         },
     )
@@ -95,6 +100,27 @@ def up(
         from headwater.cli.running import run_node  # takes a second: not for a refusal
 
         run_node(session, asked, sys.stdin.fileno() if until_stdin_closes else None)
+
+
+def _place(file: Path | None, name: str | None) -> dict[str, tuple[str, object]]:
+    """The link settings that a topology has for this node. Raises: LocalUsageError."""
+    if file is None:
+        return {}
+    from headwater.link.topology import read_topology
+
+    topology = read_topology(file)
+    if name is None or name not in topology.places:
+        raise LocalUsageError(
+            f"{file} has no node called {name!r}: --name takes one of {', '.join(topology.names)}"
+        )
+    place = topology.places[name]
+    shape: dict[str, object] = {
+        "link.only": sorted(topology.neighbours(name)) or [name],
+        "link.up_bytes_per_s": place.bytes_per_s or None,
+        "link.delay_ms": place.delay_ms or None,
+        "link.loss_percent": place.loss_percent or None,
+    }
+    return {key: ("--topology", value) for key, value in shape.items()}
 
 
 def _settings_file(asked: Path | None) -> Path | None:

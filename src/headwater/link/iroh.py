@@ -199,7 +199,7 @@ def _relay_mode(relay: str) -> RelayMode:
 
 
 async def bind(secret: bytes, config: LinkConfig) -> Endpoint:
-    """This node's endpoint, shaped where `delay_ms` says so. `secret`: the 32 bytes of its key.
+    """This node's endpoint, shaped where the settings say so. `secret`: the 32 bytes of its key.
 
     Raises: LocalUsageError on a setting that makes no sense; Conflict when the address cannot be
     bound."""
@@ -218,7 +218,10 @@ async def bind(secret: bytes, config: LinkConfig) -> Endpoint:
             f"cannot open the link port {config.bind}: {why}; try another one"
         ) from error
     endpoint = IrohEndpoint(socket, config)
-    return ShapedEndpoint(endpoint, config.delay_ms / 1000) if config.delay_ms else endpoint
+    if not (config.delay_ms or config.up_bytes_per_s or config.loss_percent):
+        return endpoint
+    loss = config.loss_percent / 100
+    return ShapedEndpoint(endpoint, config.delay_ms / 1000, config.up_bytes_per_s, loss)
 
 
 async def _bind(secret: bytes, relay: str, sockets: Sequence[str]) -> Socket:

@@ -6,6 +6,7 @@ a delay costs no throughput.
 """
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -20,13 +21,16 @@ MAX_ON_THE_WAY_BYTES = 64 * 1024 * 1024
 """Of one stream; then a writer waits. 40 ms at 1 GB/s are 40 MB."""
 _PART_BYTES = 64 * 1024
 """A limited rate sends parts of this size, so that streams take turns."""
+_PACKET_BYTES = 1200
+_RESEND_S = 0.010
+"""How long QUIC takes, apart from the way there and back, to notice that a packet is lost."""
 
 
 class _Line:
     """The way out of one node, shared by all its streams."""
 
-    def __init__(self, delay_s: float, bytes_per_s: float) -> None:
-        self.delay_s, self._bytes_per_s = delay_s, bytes_per_s
+    def __init__(self, delay_s: float, bytes_per_s: float, loss: float) -> None:
+        self.delay_s, self._bytes_per_s, self._loss = delay_s, bytes_per_s, loss
         self._free_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -36,7 +40,15 @@ class _Line:
         if self._bytes_per_s:
             self._free_s = max(now, self._free_s) + size / self._bytes_per_s
             now = self._free_s
-        return now + self.delay_s
+        return now + self.delay_s + self._resend_s(size)
+
+    def _resend_s(self, size: int) -> float:
+        """What a lost packet among them costs: its stream waits for it to be sent again."""
+        if not self._loss:
+            return 0.0
+        packets = -(-size // _PACKET_BYTES)
+        is_lost = random.random() > (1 - self._loss) ** packets
+        return 2 * self.delay_s + _RESEND_S if is_lost else 0.0
 
     def parts(self, payload: bytes) -> list[bytes]:
         if not self._bytes_per_s:
@@ -84,7 +96,8 @@ class ShapedStream:
         if self._failed is not None:
             raise LinkClosed(str(self._failed)) from self._failed
         size = len(part) if part else 0
-        self._on_the_way.append((self._line.arrival_s(size), part))
+        before_s = self._on_the_way[-1][0] if self._on_the_way else 0.0
+        self._on_the_way.append((max(before_s, self._line.arrival_s(size)), part))
         self._bytes += size
         if not self._is_moving:
             self._is_moving = True
@@ -159,11 +172,13 @@ class ShapedLink:
 
 class ShapedEndpoint:
     """An endpoint whose node lies `delay_s` away from everybody, one way; `bytes_per_s` 0 means no
-    limit."""
+    limit; of its packets the share `loss` is lost and sent again."""
 
-    def __init__(self, endpoint: Endpoint, delay_s: float, bytes_per_s: float = 0.0) -> None:
+    def __init__(
+        self, endpoint: Endpoint, delay_s: float, bytes_per_s: float = 0.0, loss: float = 0.0
+    ) -> None:
         self._endpoint = endpoint
-        self._line = _Line(delay_s, bytes_per_s)
+        self._line = _Line(delay_s, bytes_per_s, loss)
 
     @property
     def node(self) -> NodeId:

@@ -42,6 +42,12 @@ class LinkConfig:
     """Not empty: a closed mesh. Links without this secret are refused before anything is said."""
     delay_ms: float = 0.0
     """One-way delay added to what this node sends: for measuring, not for use."""
+    up_bytes_per_s: int = 0
+    """The same for the rate of all that leaves over links, live and stored; 0 means no limit."""
+    loss_percent: float = 0.0
+    """The same for packets, each of which comes a round trip later then."""
+    only: tuple[str, ...] = ()
+    """Names of the nodes that may be neighbours (a topology); empty means all."""
 
 
 @dataclass(frozen=True, slots=True)

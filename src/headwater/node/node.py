@@ -109,9 +109,10 @@ class Node:
         self._stopping.set()
 
     def _bulk_server(self) -> BulkServer | None:
-        if self.config.link.delay_ms:
+        link = self.config.link
+        if link.delay_ms or link.up_bytes_per_s or link.loss_percent:
             return None  # the links play a long way: nothing may go round them
-        host = self.config.link.bind.rpartition(":")[0].strip("[]")
+        host = link.bind.rpartition(":")[0].strip("[]")
         bulk = BulkServer(self.store, self._up_limit, self.traffic, host, time.monotonic)
         bulk.start()
         return bulk
