@@ -14,6 +14,7 @@ from headwater.wire.items import (
     MAX_ITEM_BYTES,
     Body,
     Holding,
+    LiveEntry,
     NodeRecord,
     Retraction,
     Signed,
@@ -24,10 +25,22 @@ from headwater.wire.items import (
     open_item,
     sign_item,
 )
+from headwater.wire.live import live_id
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 VIDEO = bytes([7]) * 32
+AUTHOR = KEY.public_key().public_bytes_raw()
+
+
+def _honest(body: Body) -> Body:
+    """As KEY may sign it: a live's id is made of its channel and stream key."""
+    if not isinstance(body, LiveEntry):
+        return body
+    return msgspec.structs.replace(body, live=live_id(AUTHOR, body.stream_key))
+
+
+BODIES: st.SearchStrategy[Body] = values_of(Body).map(_honest)
 
 
 def _entry(**changes: Any) -> VideoEntry:
@@ -38,7 +51,12 @@ def _entry(**changes: Any) -> VideoEntry:
     return VideoEntry(**{**fields, **changes})
 
 
-@given(values_of(Body))
+def _live(stream_key: bytes, **changes: Any) -> LiveEntry:
+    fields = {"live": live_id(AUTHOR, stream_key), "title": "Derby", "node": AUTHOR}
+    return LiveEntry(**{"version": 5, "stream_key": stream_key, **fields, **changes})
+
+
+@given(BODIES)
 def test_a_signed_item_opens_as_what_was_signed(body: Body) -> None:
     item = sign_item(KEY, body)
     opened = open_item(msgspec.msgpack.decode(msgspec.msgpack.encode(item.signed), type=Signed))
@@ -47,12 +65,12 @@ def test_a_signed_item_opens_as_what_was_signed(body: Body) -> None:
     assert opened.author == KEY.public_key().public_bytes_raw()
 
 
-@given(values_of(Body))
+@given(BODIES)
 def test_the_same_body_signs_to_the_same_bytes(body: Body) -> None:
     assert sign_item(KEY, body).signed == sign_item(KEY, body).signed
 
 
-@given(body=values_of(Body), at=st.integers(0, 2**16), bit=st.integers(0, 7))
+@given(body=BODIES, at=st.integers(0, 2**16), bit=st.integers(0, 7))
 def test_a_changed_bit_anywhere_is_found(body: Body, at: int, bit: int) -> None:
     signed = sign_item(KEY, body).signed
     joined = bytearray(signed.author + signed.signature + signed.body)
@@ -84,7 +102,7 @@ def test_well_signed_garbage_is_refused(raw: bytes) -> None:
         open_item(signed)
 
 
-@given(body=values_of(Body), size=st.integers(0, 2**16))
+@given(body=BODIES, size=st.integers(0, 2**16))
 def test_a_cut_body_is_refused(body: Body, size: int) -> None:
     raw = sign_item(KEY, body).signed.body
     with pytest.raises(RemoteProtocolError):
@@ -105,8 +123,9 @@ def test_an_entry_and_its_retraction_share_a_key_and_nothing_else_does() -> None
     keys = {
         *(entry.key, sign_item(OTHER, _entry()).key, sign_item(KEY, _entry(video=bytes(32))).key),
         *(sign_item(KEY, Holding(1, VIDEO, "whole")).key, sign_item(KEY, NodeRecord(1, "n")).key),
+        *(sign_item(KEY, _live(bytes(32))).key, sign_item(KEY, _live(bytes([1]) * 32)).key),
     }
-    assert len(keys) == 5
+    assert len(keys) == 7
 
 
 def test_the_greater_version_wins_and_the_digest_decides_a_tie() -> None:
@@ -191,3 +210,11 @@ def test_an_unusual_name_is_a_name(name: str) -> None:
     item = sign_item(KEY, _entry(file_name=name))
     assert isinstance(item.body, VideoEntry)
     assert item.body.file_name == name
+
+
+def test_a_live_belongs_to_its_channel_and_stream_key() -> None:
+    entry = _live(bytes(32))
+    assert open_item(sign_item(KEY, entry).signed).body == entry
+    for key, stolen in ((OTHER, entry), (KEY, _live(bytes(32), live=VIDEO))):
+        with pytest.raises(ValueError, match="not made of its channel"):
+            sign_item(key, stolen)

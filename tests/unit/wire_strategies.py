@@ -66,8 +66,9 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.LiteralType():
             return st.sampled_from(info.values)
         case inspect.VarTupleType():
-            most = 3 if info.max_length is None else info.max_length
-            return st.lists(_values(info.item_type), max_size=min(most, 3)).map(tuple)
+            least, most = info.min_length or 0, 3 if info.max_length is None else info.max_length
+            some = st.lists(_values(info.item_type), min_size=least, max_size=min(most, 3))
+            return some.map(tuple)
         case inspect.UnionType():
             return st.one_of([_values(part) for part in info.types])
         case inspect.StructType():

@@ -53,7 +53,7 @@ _PART_DOMAIN = b"headwater/part/1\0"
 
 Id32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Seq = Annotated[int, Meta(ge=0, le=2**40)]
-Stripe = Annotated[int, Meta(ge=0, lt=MAX_STRIPES)]
+Stripe = Annotated[int, Meta(ge=0, le=MAX_STRIPES - 1)]
 Micros = Annotated[int, Meta(ge=0, le=2**53)]
 Nodes = Annotated[tuple[Id32, ...], Meta(max_length=MAX_PEERS)]
 Ancestors = Annotated[tuple[Id32, ...], Meta(max_length=MAX_ANCESTORS)]
