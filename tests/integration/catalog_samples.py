@@ -19,11 +19,13 @@ from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.items import (
     Holding,
     Item,
+    LiveEntry,
     NodeRecord,
     Retraction,
     VideoEntry,
     sign_item,
 )
+from headwater.wire.live import live_id
 from headwater.wire.messages import Control, Digest, Items, Summary, Want, control_decoder
 
 __all__ = ["NOW_MS", "Author", "Clock", "TestNode", "joined", "video_id"]
@@ -67,6 +69,14 @@ class Author:
 
     def holding(self, number: int, state: Any = "whole", version: int = NOW_MS) -> Item:
         return sign_item(self._key, Holding(version, video_id(number), state))
+
+    def live(self, number: int, version: int = NOW_MS, **changes: Any) -> Item:
+        stream_key = number.to_bytes(32, "big")
+        fields: dict[str, Any] = {
+            **{"live": live_id(self.id, stream_key), "stream_key": stream_key, "node": self.id},
+            **{"title": f"Live {number}", "created_ms": NOW_MS - 1000 + number},
+        }
+        return sign_item(self._key, LiveEntry(version, **{**fields, **changes}))
 
     def record(self, version: int = NOW_MS, **changes: Any) -> Item:
         fields: dict[str, Any] = {"name": "node", "addresses": ("127.0.0.1:4711",)}

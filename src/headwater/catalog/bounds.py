@@ -25,3 +25,10 @@ class Bounds:
     """A Holding that says `gone` is forgotten, and no longer taken from others, after this long."""
     node_expiry_s: float = 90.0
     """A node that has not renewed its record for this long is taken to be away."""
+    lives: int = 1_000
+    """On air at a time, in memory: about 1 MB."""
+    lives_per_author: int = 16
+    """More than a conference has rooms."""
+    live_expiry_s: float = 45.0
+    """A live whose entry was not renewed for this long has gone off the air without a word: its
+    publisher renews it every 10 s."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from headwater.catalog import search as reading
 from headwater.catalog.addresses import AddressBook
+from headwater.catalog.airing import Airing, CataloguedLive
 from headwater.catalog.bounds import Bounds
 from headwater.catalog.ledger import Admission, Ledger, Verdict
 from headwater.catalog.nodes import Nodes
@@ -15,8 +16,8 @@ from headwater.catalog.ranks import HEAD_BYTES, Rank
 from headwater.catalog.rows import ITEM_COLUMNS, CataloguedVideo, entry_of, item_of
 from headwater.catalog.schema import connect, prepare
 from headwater.catalog.search import Found
-from headwater.wire.ids import ItemKey, NodeId, VideoId
-from headwater.wire.items import Claim, Item, NodeRecord, Signed, item_key
+from headwater.wire.ids import ItemKey, LiveId, NodeId, VideoId
+from headwater.wire.items import Claim, Item, LiveEntry, NodeRecord, Signed, item_key
 
 __all__ = ["Catalogue", "Holders"]
 
@@ -42,6 +43,7 @@ class Catalogue:
         self._ledger = Ledger(writer, writing, now_ms, bounds)
         self._book = AddressBook(writer, writing, bounds.addresses)
         self._nodes = Nodes(now_ms, bounds)
+        self._airing = Airing(now_ms, bounds)
         self._reader, self._reading = connect(database, read_only=True), threading.Lock()
 
     def close(self) -> None:
@@ -58,13 +60,17 @@ class Catalogue:
     def admit(self, items: Iterable[Item]) -> Admission:
         """The same, and what was refused because of a bound."""
         records: list[Item] = []
+        lives: list[Item] = []
         others: list[Item] = []
         for item in items:
-            (records if isinstance(item.body, NodeRecord) else others).append(item)
+            is_record, is_live = isinstance(item.body, NodeRecord), isinstance(item.body, LiveEntry)
+            (records if is_record else lives if is_live else others).append(item)
         heard = self._nodes.admit(records)
         self._book.note(heard.taken, self._now_ms())
-        written = self._ledger.admit(others) if others else Admission()
-        return Admission(heard.taken + written.taken, heard.refused + written.refused)
+        done = [heard, self._airing.admit(lives)]
+        if others:
+            done.append(self._ledger.admit(others))
+        return Admission([i for d in done for i in d.taken], [i for d in done for i in d.refused])
 
     def next_version(self, key: ItemKey) -> int:
         """For an item of our own: later than now and than the one it replaces."""
@@ -94,14 +100,19 @@ class Catalogue:
 
     def judge(self, claim: Claim) -> Verdict:
         """What would become of an item if its signature were good."""
-        is_record = isinstance(claim.body, NodeRecord)
-        return self._nodes.judge(claim) if is_record else self._ledger.judge(claim)
+        match claim.body:
+            case NodeRecord():
+                return self._nodes.judge(claim)
+            case LiveEntry():
+                return self._airing.judge(claim)
+            case _:
+                return self._ledger.judge(claim)
 
     # Reading.
 
     def item(self, key: ItemKey) -> Item | None:
         rows = self._rows(f"SELECT {ITEM_COLUMNS} FROM item WHERE key = ?", (key,))
-        return item_of(rows[0]) if rows else self._nodes.get(key)
+        return item_of(rows[0]) if rows else self._nodes.get(key) or self._airing.get(key)
 
     def entry(self, video: VideoId) -> CataloguedVideo | None:
         """How it is described; when several channels publish it, the oldest entry."""
@@ -110,6 +121,11 @@ class Catalogue:
             (video,),
         )
         return entry_of(rows[0]) if rows else None
+
+    def is_taken_back(self, video: VideoId) -> bool:
+        """Whether it was shared, and is no more. False also of what nobody ever told."""
+        kinds = {kind for (kind,) in self._rows("SELECT kind FROM item WHERE video = ?", (video,))}
+        return "retract" in kinds and "video" not in kinds
 
     def holders(self, video: VideoId) -> Holders:
         """Its publishers, and who says to hold it; what a node says of itself counts for more."""
@@ -149,7 +165,20 @@ class Catalogue:
         with self._reading:
             return reading.resolve(self._reader, text)
 
+    # Lives.
+
+    def lives(self, words: str = "") -> list[CataloguedLive]:
+        """Those on air (or just ended) whose title has all the words, the newest first."""
+        return self._airing.search(words)
+
+    def live(self, live: LiveId) -> CataloguedLive | None:
+        return self._airing.find(live)
+
     # Nodes.
+
+    def fleeting(self) -> list[Item]:
+        """What anti-entropy does not carry: records of the nodes heard of lately, lives on air."""
+        return self._nodes.present() + self._airing.items()
 
     def nodes(self) -> list[Item]:
         """The records of the nodes that were heard of lately."""

@@ -26,7 +26,7 @@ from headwater.catalog.session import Peer, Session
 from headwater.catalog.sync import SyncResult
 from headwater.errors import LocalUsageError, RemoteProtocolError, StorageFull
 from headwater.wire.ids import ItemKey, NodeId, short_id
-from headwater.wire.items import Claim, Item, Signed, VideoEntry
+from headwater.wire.items import Claim, Item, NodeRecord, Signed, VideoEntry
 from headwater.wire.messages import Digest, Items, Summary, Want
 
 __all__ = ["Gossip", "GossipCounters", "Peer"]
@@ -109,7 +109,11 @@ class Gossip:
         now = self._now()
         session = Session(peer, self._catalogue, now)
         self._sessions[peer.node] = session
-        known = (item.signed for item in self._catalogue.nodes() if item.author != peer.node)
+        known = (
+            item.signed
+            for item in self._catalogue.fleeting()
+            if not (isinstance(item.body, NodeRecord) and item.author == peer.node)
+        )
         session.send(SyncResult([*batches(known), *session.sync.start(now)]))
         self._enqueue(session, [peer.signed])
 
