@@ -47,6 +47,7 @@ const jobs = [
   { id: "3", kind: "share", title: "broken.mp4", phase: "failed", done: 0, total: 0, unit: "bytes", rate: 0, eta_s: null, video: "", error: "broken.mp4 ends in the middle of its index: copy it again from where it came from" },
   { id: "4", kind: "share", title: "Garden robot.mp4", phase: "done", done: 1, total: 1, unit: "bytes", rate: 0, eta_s: null, video: id(7), error: "" },
 ];
+let settings = { name: "This laptop", default_name: "thinkpad", up_bytes_s: 2_500_000, down_bytes_s: 0, said_at_start: { up_bytes_s: "--up-limit" }, folders_at_start: ["/home/me/Videos"] };
 let folders = ["/home/me/Videos", "/srv/club/recordings"];
 let waiting = false;
 let downUntil = 0;
@@ -139,6 +140,14 @@ const server = createServer(async (req, res) => {
     if (kind === "peers" && req.method === "DELETE") { people.splice(people.findIndex((p) => p.id === key), 1); tell("peers"); return res.writeHead(204).end(); }
     if (kind === "peers") return json(res, { peers: process.env.ALONE ? [] : peers() });
     if (kind === "invitation") return json(res, { link: `headwater://join/${people[0].id}?a=192.0.2.4:40123&a=[2001:db8::4]:40123`, qr_svg: "" });
+    if (kind === "settings" && req.method === "PATCH") {
+      const changes = await body();
+      if ((changes.name ?? "").length > 64) return fail(res, 400, "usage", "a machine's name is one line of at most 64 characters: shorten it");
+      settings = { ...settings, ...changes };
+      people[0].name = settings.name || settings.default_name;
+      tell("settings");
+    }
+    if (kind === "settings") return json(res, settings);
     if (kind === "shares" && req.method === "POST") { const { path } = await body(); if (!path.startsWith("/")) return fail(res, 400, "usage", `“${path}” is a relative path: give it in full, from the root`); folders = [...folders, path]; return json(res, { jobs: [] }, 202); }
     if (kind === "shares" && req.method === "DELETE") { const { path } = await body(); folders = folders.filter((f) => f !== path); return json(res, { videos: [] }); }
     if (kind === "shares") return json(res, { folders, shares: [{ path: "/home/me/Desktop/Party.mp4", video: id(0), problem: "" }] });

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { NODE_COLOURS, NodeColours } from "../src/lib/colours";
 import { gridShape, visible } from "../src/lib/grid";
-import { limitRows } from "../src/lib/limits";
+import { givenAtStart, limitFrom, limitText } from "../src/lib/limits";
 import { paced } from "../src/lib/pace";
 import { tileAt } from "../src/lib/storyboard";
 import { shareHere, stripes } from "../src/lib/stripes";
@@ -69,10 +69,19 @@ test("a burst is done at once and once more at its end", () => {
   vi.useRealTimers();
 });
 
-test("limits read as sentences, unknown ones as they came", () => {
-  expect(limitRows({ up_bytes_s: 2_500_000, down_bytes_s: 0, new_one: 3 })).toEqual([
-    { label: "Sending to others", value: "20 Mbit/s", note: "Default: no limit" },
-    { label: "Fetching from others", value: "No limit", note: "" },
-    { label: "New one", value: "3", note: "" },
-  ]);
+test("a limit is written in megabits and kept in bytes", () => {
+  expect([0, 2_500_000, 312_500, 500_000, 1].map(limitText)).toEqual(["", "20", "2.5", "4", "0.000008"]);
+  expect(["", " ", "20", "2,5", ".5", "20 Mbit/s", "0"].map(limitFrom)).toEqual([0, 0, 2_500_000, 312_500, 62_500, 2_500_000, 0]);
+  for (const bytes of [1, 999, 123_456]) expect(limitFrom(limitText(bytes))).toBe(bytes);
+});
+
+test("what is no limit is told in words", () => {
+  for (const text of ["fast", "-1", "1e9", "1.2.3", "NaN", "0x10"]) expect(() => limitFrom(text)).toThrow(/no number/);
+  expect(() => limitFrom("9".repeat(20))).toThrow(/no limit/);
+  expect(() => limitFrom("0.000001")).toThrow(/less than a byte/);
+});
+
+test("a setting of the start says that it wins the next time", () => {
+  expect(givenAtStart(undefined)).toBe("");
+  expect(givenAtStart("--name")).toContain("--name again, that wins");
 });

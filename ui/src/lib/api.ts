@@ -1,5 +1,5 @@
 /** One call per thing that the node can be asked for. Errors carry the node's own sentence. */
-import type { Job, Peer, Shares, Sources, Status, Video, VideoPage } from "./types";
+import type { Job, Peer, Settings, Shares, Sources, Status, Video, VideoPage } from "./types";
 
 const TOKEN_KEY = "headwater.token";
 
@@ -107,6 +107,8 @@ export const api = {
   addPeer: (address: string) => call<unknown>("POST", "/api/v1/peers", { address }),
   blockPeer: (id: string) => call<unknown>("DELETE", `/api/v1/peers/${id}`),
   invitation: () => call<{ link: string; qr_svg: string }>("GET", "/api/v1/invitation"),
+  settings: () => call<Settings>("GET", "/api/v1/settings"),
+  change: (changes: Partial<Pick<Settings, "name" | "up_bytes_s" | "down_bytes_s">>) => call<Settings>("PATCH", "/api/v1/settings", changes),
   shares: () => call<Shares>("GET", "/api/v1/shares"),
   share: (path: string) => call<{ jobs: Job[] }>("POST", "/api/v1/shares", { path }),
   unshare: (path: string) => call<unknown>("DELETE", "/api/v1/shares", { path }),

@@ -1,27 +1,26 @@
-/** The node's limits as sentences. What this page does not know yet it shows as it came. Pure. */
-import { bytes, rate } from "./format";
+/** A limit as a person writes it: Mbit/s, as providers sell them; nothing is no limit. Pure. */
 
-export interface LimitRow {
-  label: string;
-  value: string;
-  note: string;
+const BYTES_PER_MBIT = 125_000;
+const MOST_BYTES = 2 ** 53;
+
+/** 2500000 -> "20"; 0 -> "". Units: bytes a second. */
+export function limitText(bytesPerSecond: number): string {
+  return bytesPerSecond > 0 ? `${Number((bytesPerSecond / BYTES_PER_MBIT).toPrecision(6))}` : "";
 }
 
-const KNOWN: Record<string, { label: string; none: string; show: (n: number) => string; note?: string }> = {
-  up_bytes_s: { label: "Sending to others", none: "No limit", show: rate },
-  down_bytes_s: { label: "Fetching from others", none: "No limit", show: rate },
-  max_peers: { label: "Machines at once", none: "No limit", show: (n) => `${n}`, note: "Default: 50" },
-  quota_bytes: { label: "Disk for fetched videos", none: "All but what is left free", show: bytes },
-  reserve_bytes: { label: "Always left free on the disk", none: "Nothing", show: bytes },
-};
+/** Bytes a second, 0 for none; throws what is wrong with it, in words for the person. */
+export function limitFrom(text: string): number {
+  const plain = text.trim().replace(/\s*mbit\/?s?$/i, "").replace(",", ".");
+  if (!plain) return 0;
+  const mbit = /^\d*\.?\d+$|^\d+\.$/.test(plain) ? Number(plain) : Number.NaN;
+  if (Number.isNaN(mbit)) throw new Error(`“${text.trim()}” is no number: write Mbit/s, like 20 or 2.5, or nothing for no limit.`);
+  const bytes = Math.round(mbit * BYTES_PER_MBIT);
+  if (bytes > MOST_BYTES) throw new Error("No line is as fast as that: leave it empty for no limit.");
+  if (bytes === 0 && mbit > 0) throw new Error("That is less than a byte a second: write a larger number.");
+  return bytes;
+}
 
-export function limitRows(limits: Record<string, unknown>): LimitRow[] {
-  return Object.entries(limits).map(([key, value]) => {
-    const known = KNOWN[key];
-    if (known && typeof value === "number") {
-      return { label: known.label, value: value > 0 ? known.show(value) : known.none, note: value > 0 && known.none === "No limit" ? (known.note ?? "Default: no limit") : "" };
-    }
-    const label = key.replaceAll("_", " ");
-    return { label: label.charAt(0).toUpperCase() + label.slice(1), value: typeof value === "object" ? JSON.stringify(value) : String(value), note: "" };
-  });
+/** What is told below a setting that the start of the node gave: `by` is a flag or a variable. */
+export function givenAtStart(by: string | undefined): string {
+  return by ? `Given with ${by} when this node was started. A change counts at once; started with ${by} again, that wins.` : "";
 }

@@ -59,7 +59,7 @@ class ThisNode {
         this.refreshPeers();
         this.refreshStatus();
       }
-      if (event.topic === "videos") this.refreshStatus();
+      if (event.topic === "videos" || event.topic === "settings") this.refreshStatus();
       if (event.topic === "problem") notices.say(event.text, "bad");
     });
   }

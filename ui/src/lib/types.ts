@@ -125,13 +125,25 @@ export interface Status {
   folders: string[];
   peers: number;
   videos: number;
-  limits: Record<string, unknown>;
+  limits: { up_bytes_s: number; down_bytes_s: number };
   token_needed: boolean;
   is_owner: boolean;
 }
 
+/** What the owner may change while the node runs. */
+export interface Settings {
+  /** Empty where nobody gave one: then `default_name` counts. */
+  name: string;
+  default_name: string;
+  up_bytes_s: number;
+  down_bytes_s: number;
+  /** By field, the flag or variable that gave it at this start. */
+  said_at_start: Partial<Record<"name" | "up_bytes_s" | "down_bytes_s", string>>;
+  folders_at_start: string[];
+}
+
 export interface NodeEvent {
-  topic: "videos" | "video" | "peers" | "jobs" | "job" | "sources" | "problem" | "resync";
+  topic: "videos" | "video" | "peers" | "jobs" | "job" | "sources" | "settings" | "problem" | "resync";
   subject: string;
   text: string;
 }
