@@ -33,3 +33,7 @@ class NeighbourCounters:
     requests_served: int = 0
     requests_failed: int = 0
     requests_asked: int = 0
+    pushes_taken: int = 0
+    """Streams on which a neighbour feeds us a live."""
+    pushes_refused: int = 0
+    """More of them at once than a neighbour may open."""

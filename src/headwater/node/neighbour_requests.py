@@ -1,4 +1,5 @@
-"""What one neighbour asks of us: one stream a question, so many at once, each within its time."""
+"""What one neighbour asks of us: one stream a question, so many at once, each within its time; and
+the streams on which it pushes a live, which last."""
 
 import asyncio
 import logging
@@ -10,11 +11,15 @@ from headwater.link.port import Link, LinkClosed, Stream
 from headwater.node.neighbour_counters import NeighbourCounters
 from headwater.wire.frames import HEADER_BYTES, decode, frame_length
 from headwater.wire.ids import short_id
+from headwater.wire.live import MAX_STRIPES, Push
 from headwater.wire.messages import Request, request_decoder
 
-__all__ = ["MAX_REQUESTS_PER_NEIGHBOUR", "Requests"]
+__all__ = ["MAX_PUSHES_PER_NEIGHBOUR", "MAX_REQUESTS_PER_NEIGHBOUR", "Requests"]
 
 MAX_REQUESTS_PER_NEIGHBOUR = 64
+MAX_PUSHES_PER_NEIGHBOUR = 3 * MAX_STRIPES
+"""Three lives in as many stripes as there can be; and no more than half of the streams that a link
+lets the other side have open."""
 MAX_REQUEST_BYTES = 4096
 REQUEST_TIMEOUT_S = 5.0
 """For a request to arrive once its stream is open."""
@@ -35,6 +40,7 @@ class Requests:
     ) -> None:
         self._link, self._answer, self._counters = link, answer, counters
         self._slots = asyncio.Semaphore(MAX_REQUESTS_PER_NEIGHBOUR)
+        self._pushes = 0
 
     async def serve(self, group: asyncio.TaskGroup) -> NoReturn:
         """Until the link ends; the answers run in `group`. Raises: LinkClosed,
@@ -47,9 +53,14 @@ class Requests:
             group.create_task(self._serve_one(stream), name=name)
 
     async def _serve_one(self, stream: Stream) -> None:
+        has_slot = True
         try:
             request = await _read(stream)
-            if request is not None:
+            if isinstance(request, Push):
+                self._slots.release()  # it lasts as long as the live
+                has_slot = False
+                await self._take_push(request, stream)
+            elif request is not None:
                 self._counters.requests_served += 1
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     await self._answer(request, stream)
@@ -64,7 +75,22 @@ class Requests:
             stream.reset()
             log.exception("neighbour.request_failed", extra={"node": short_id(self._link.peer)})
         finally:
-            self._slots.release()
+            if has_slot:
+                self._slots.release()
+
+    async def _take_push(self, request: Push, stream: Stream) -> None:
+        if self._pushes >= MAX_PUSHES_PER_NEIGHBOUR:
+            self._counters.pushes_refused += 1
+            stream.reset()
+            return
+        self._counters.pushes_taken += 1
+        self._pushes += 1
+        try:
+            await self._answer(request, stream)
+        except LinkClosed:
+            stream.reset()  # its ordinary end
+        finally:
+            self._pushes -= 1
 
 
 async def _read(stream: Stream) -> Request | None:
