@@ -32,6 +32,11 @@ def test_pushes_take_no_request_slots_and_have_a_bound_of_their_own() -> None:
             def answered() -> int:
                 return counters.pushes_taken + counters.pushes_refused
 
+            async def push_once_more() -> None:
+                seen = answered()
+                await (await ours.link.open_stream()).write(encode(PUSH))
+                await until(lambda: answered() > seen)
+
             for _ in range(MAX_PUSHES_PER_NEIGHBOUR + 2):
                 streams.append(await ours.link.open_stream())
                 await streams[-1].write(encode(PUSH))
@@ -42,9 +47,7 @@ def test_pushes_take_no_request_slots_and_have_a_bound_of_their_own() -> None:
                 assert reply == BlobReply(0)
             streams[0].reset()
             while counters.pushes_taken == MAX_PUSHES_PER_NEIGHBOUR:  # until it sees the reset
-                seen = answered()
-                await (await ours.link.open_stream()).write(encode(PUSH))
-                await until(lambda seen=seen: answered() > seen)
+                await push_once_more()
             assert counters.requests_failed == 0
 
     asyncio.run(check())
