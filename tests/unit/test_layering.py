@@ -18,6 +18,7 @@ PURE = (
     "headwater.store.bitmap",
     "headwater.transfer.flights",
     "headwater.transfer.proof",
+    "headwater.transfer.refusals",
     "headwater.transfer.schedule",
     "headwater.transfer.sources",
     "headwater.transfer.spans",

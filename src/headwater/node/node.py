@@ -40,7 +40,7 @@ from headwater.transfer.traffic import Traffic
 from headwater.transfer.transfers import Transfers
 from headwater.web.server import WebServer
 from headwater.wire.ids import NodeId, VideoId, short_id
-from headwater.wire.items import Item, NodeRecord, Retraction, Signed
+from headwater.wire.items import Item, NodeRecord, Signed
 
 __all__ = ["Node"]
 
@@ -269,9 +269,7 @@ class Node:
 
     def _catalogue_changed(self, items: Sequence[Item]) -> None:
         self._posters.heard(items)
-        for item in items:
-            if isinstance(item.body, Retraction):
-                self.transfers.retracted(VideoId(item.body.video))
+        self.transfers.heard(items)
         if any(isinstance(item.body, NodeRecord) for item in items):
             self.events.publish(Event("peers"))
         if any(not isinstance(item.body, NodeRecord) for item in items):

@@ -49,6 +49,8 @@ class StoredVideo(ABC):
     """Whether the bytes lie inside the store and are the store's to change."""
     path: Path
     """Where the bytes lie."""
+    window_blocks: ClassVar[None] = None
+    """It holds all that it gets."""
 
     def __init__(
         self,

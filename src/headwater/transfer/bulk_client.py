@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from headwater.errors import NodeError, NotFound, RemoteProtocolError, Unavailable
+from headwater.errors import NodeError, RemoteProtocolError, Unavailable
 from headwater.transfer.bulk_server import read_exactly
 from headwater.transfer.port import Blocks
 from headwater.transfer.proof import verify_in_layer
+from headwater.transfer.refusals import error_of
 from headwater.wire import frames
 from headwater.wire.ids import BLOCK_BYTES
 from headwater.wire.messages import BlocksReply, BulkReply, GetBlocks, Refused, reply_decoder
@@ -82,7 +83,8 @@ class BulkClient:
         """Returns when these blocks are proven and written to `stored`.
 
         Raises: Unavailable when the connection fails, NotFound when the other has them no more,
-        RemoteProtocolError when what came was wrong, StorageFull from the store."""
+        ContentChanged when its file is another now, RemoteProtocolError when what came was wrong,
+        StorageFull from the store."""
         if self.is_closed:
             raise Unavailable("the bulk connection was closed")
         loop = asyncio.get_running_loop()
@@ -199,7 +201,6 @@ class BulkClient:
         """Settle one ask; returns the buffer, grown where this answer needed more."""
         reply = self._read_reply(connection, ask)
         if reply is None:
-            ask.fail(NotFound("the neighbour does not have these blocks"))
             return buffer
         size, proof = reply
         if len(buffer) < size:
@@ -208,12 +209,14 @@ class BulkClient:
         return buffer
 
     def _read_reply(self, connection: ssl.SSLSocket, ask: _Ask) -> tuple[int, bytes] | None:
+        """Size and proof of the blocks that follow; None when they were refused."""
         header = bytearray(frames.HEADER_BYTES)
         read_exactly(connection, memoryview(header))
         body = bytearray(frames.frame_length(bytes(header)))
         read_exactly(connection, memoryview(body))
         reply = frames.decode(bytes(body), reply_decoder)
         if isinstance(reply, Refused):
+            ask.fail(error_of(reply))
             return None
         _, expected = ask.stored.shape.span(ask.request.first, ask.request.count)
         if not isinstance(reply, BlocksReply) or reply.size_bytes != expected:

@@ -23,10 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from headwater.errors import NodeError, RemoteProtocolError
 from headwater.store.store import Store
 from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
+from headwater.transfer.refusals import refusal_of
 from headwater.transfer.traffic import Traffic
 from headwater.wire import frames
 from headwater.wire.ids import HASH_BYTES, NodeId, VideoId
-from headwater.wire.messages import BlocksReply, GetBlocks, Refused, request_decoder
+from headwater.wire.messages import BlocksReply, GetBlocks, request_decoder
 
 __all__ = ["BulkServer", "read_exactly"]
 
@@ -200,8 +201,8 @@ class BulkServer:
             payload = memoryview(buffer)[:size]
             stored.read_into(request.first, request.count, payload)
             proof = stored.proof(request.first, request.count, layer_known=request.layer_known)
-        except NodeError:
-            connection.sendall(frames.encode(Refused("missing")))
+        except NodeError as error:
+            connection.sendall(frames.encode(refusal_of(error)))
             return buffer
         connection.sendall(frames.encode(BlocksReply(size, proof)))
         self._send(connection, node, payload)

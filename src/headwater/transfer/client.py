@@ -12,6 +12,7 @@ from headwater.transfer.bulk_client import BulkClient
 from headwater.transfer.limits import RateLimit
 from headwater.transfer.port import Blocks, Neighbour, Neighbours
 from headwater.transfer.proof import leaf_hashes, verify_in_layer, verify_range
+from headwater.transfer.refusals import error_of
 from headwater.transfer.traffic import Traffic
 from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.messages import (
@@ -23,6 +24,7 @@ from headwater.wire.messages import (
     GetInfo,
     InfoReply,
     OpenBulk,
+    Refused,
 )
 
 __all__ = ["BlockClient", "ClientCounters"]
@@ -83,8 +85,9 @@ class BlockClient:
     ) -> None:
         """Returns when these blocks are proven and stored.
 
-        Raises: NotFound when it says that it does not have them, Unavailable when no answer came,
-        RemoteProtocolError when the answer was false (told to whom it concerns), StorageFull."""
+        Raises: NotFound when it says that it does not have them, ContentChanged when its file is
+        another now, Unavailable when no answer came, RemoteProtocolError when the answer was false
+        (told to whom it concerns), StorageFull."""
         _, size = stored.shape.span(first, count)
         await self._limit.turn(size, self._clock)
         request = GetBlocks(stored.video, first, count, layer_known=stored.torrent is not None)
@@ -109,11 +112,11 @@ class BlockClient:
         reply, stream = await neighbour.ask(request, timeout_s=ANSWER_S, priority=priority)
         _, size = stored.shape.span(request.first, request.count)
         try:
-            if not isinstance(reply, BlocksReply):
+            if isinstance(reply, Refused):
                 self.counters.refusals += 1
-                raise NotFound(f"the neighbour refused: {reply!r:.60}")
-            if reply.size_bytes != size:
-                raise RemoteProtocolError(f"asked for {size} bytes, {reply.size_bytes} announced")
+                raise error_of(reply)
+            if not isinstance(reply, BlocksReply) or reply.size_bytes != size:
+                raise RemoteProtocolError(f"asked for {size} bytes of blocks, got {reply!r:.80}")
             async with asyncio.timeout(ANSWER_S):
                 payload = await stream.read_exact(size)
         except TimeoutError:

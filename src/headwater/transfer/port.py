@@ -69,6 +69,10 @@ class Blocks(Protocol):
     @property
     def is_whole(self) -> bool: ...
 
+    @property
+    def window_blocks(self) -> int | None:
+        """How many it can hold at a time; None: all of them."""
+
     def has(self, first: int, count: int) -> bool: ...
 
     def missing(self, first: int, count: int) -> list[range]:

@@ -161,6 +161,10 @@ class Schedule:
             for part in wanted[:64]
         )
 
+    def can_come(self, first: int, count: int) -> bool:
+        """Whether any node that is there has something of it, be it that it rests now."""
+        return any(source.has_some(first, count) for source in self._sources.values())
+
     # What the shell is told.
 
     def handle_timer(self, now: float) -> list[Command]:

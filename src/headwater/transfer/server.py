@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
-from headwater.errors import ContentChanged, NodeError, NotFound
+from headwater.errors import NodeError, NotFound
 from headwater.link.port import Stream
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.transfer.bulk_server import BulkServer
 from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
 from headwater.transfer.port import Neighbour
+from headwater.transfer.refusals import refusal_of
 from headwater.transfer.traffic import Traffic
 from headwater.wire import frames
 from headwater.wire.ids import NodeId, VideoId
@@ -22,7 +23,6 @@ from headwater.wire.messages import (
     GetInfo,
     InfoReply,
     OpenBulk,
-    Refused,
     StoredRequest,
 )
 
@@ -69,8 +69,7 @@ class BlockServer:
         try:
             head, payload = await self._reply(neighbour, request)
         except NodeError as error:
-            is_changed = isinstance(error, ContentChanged)
-            head, payload = frames.encode(Refused("changed" if is_changed else "missing")), b""
+            head, payload = frames.encode(refusal_of(error)), b""
         if not payload:
             await stream.write(head)
         elif not self._limit.bytes_per_s:
@@ -112,8 +111,8 @@ class BlockServer:
         stored = self._stored(VideoId(request.video))
         if request.first + request.count > stored.shape.blocks:
             raise NotFound("blocks past the end")
+        payload = stored.read(request.first, request.count)  # first: it knows of a change
         proof = stored.proof(request.first, request.count, layer_known=request.layer_known)
-        payload = stored.read(request.first, request.count)
         return frames.encode(BlocksReply(len(payload), proof)), payload
 
     def _info(self, video: VideoId) -> tuple[bytes, bytes]:

@@ -53,6 +53,11 @@ class Source:
     def has_piece(self, piece: int) -> bool:
         return self.is_whole or bool(self._pieces[piece])
 
+    def has_some(self, first: int, count: int) -> bool:
+        """Whether it has any piece of these blocks."""
+        last = self.shape.piece_of(first + count - 1)
+        return self.is_whole or any(self._pieces[self.shape.piece_of(first) : last + 1])
+
     def lacks(self, first: int, count: int) -> None:
         """It refused these blocks: believe its word that it does not have their pieces."""
         if self.is_whole:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from headwater.errors import NodeError, NotFound, RemoteProtocolError, StorageFull
+from headwater.errors import (
+    ContentChanged,
+    NodeError,
+    NotFound,
+    RemoteProtocolError,
+    StorageFull,
+)
 from headwater.store.torrent import Torrent
 from headwater.transfer.client import BlockClient
 from headwater.transfer.port import Blocks
@@ -50,6 +56,8 @@ class Swarm:
         self.schedule = Schedule(stored.shape, stored.missing, rng)
         self.trouble: StorageFull | None = None
         """Why nothing more can be written; cleared when a reader or copy comes back."""
+        self.changed: set[NodeId] = set()
+        """Nodes whose file is no longer the video, as they said themselves."""
         self._attach_info, self._make_room = attach_info, make_room
         self._client, self._clock, self._on_pieces = client, clock, on_pieces
         self._wake = asyncio.Event()
@@ -81,7 +89,7 @@ class Swarm:
         self._wake.set()
 
     async def arrival(self) -> None:
-        """Until more blocks are here, or something went wrong."""
+        """Until more blocks are here, or fewer may come."""
         await self._arrival.wait()
 
     def announce_arrival(self) -> None:
@@ -92,6 +100,7 @@ class Swarm:
     # Sources.
 
     def add_source(self, node: NodeId, rtt_s: float | None, *, whole: bool) -> None:
+        self.changed.discard(node)
         self.schedule.add_source(node, rtt_s)
         if whole:
             self.schedule.source_has(node, 0, b"", whole=True)
@@ -106,6 +115,7 @@ class Swarm:
     def remove_source(self, node: NodeId) -> None:
         self._drop(self.schedule.remove_source(node))
         self._wake.set()
+        self.announce_arrival()
 
     def origins(self) -> list[Origin]:
         """What is here, by where it came from, in order and merged."""
@@ -156,11 +166,13 @@ class Swarm:
     def _failed(self, ask: Ask, error: NodeError) -> None:
         log.debug("swarm.fetch_failed", extra={"reason": str(error)})
         self.schedule.failed(ask.flight, self._clock(), lacks=isinstance(error, NotFound))
-        if isinstance(error, RemoteProtocolError):
+        if isinstance(error, ContentChanged):
+            self.changed.add(ask.node)
+        if isinstance(error, ContentChanged | RemoteProtocolError):
             self._drop(self.schedule.remove_source(ask.node))
         if isinstance(error, StorageFull) and not self._make_room():
             self.trouble = error
-            self.announce_arrival()
+        self.announce_arrival()
 
     def _delivered(self, ask: Ask) -> None:
         self._drop(self.schedule.delivered(ask.flight, self._clock()))

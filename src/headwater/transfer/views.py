@@ -26,17 +26,23 @@ class SourcesView:
     nodes: tuple[SourceView, ...]
     ranges: tuple[Origin, ...]
     size_bytes: int
-    waiting_for: tuple[NodeId, ...]
+    waiting_for: tuple[NodeId, ...] = ()
     """Who has what is wanted but cannot be reached; empty while it is coming."""
+    changed_on: tuple[NodeId, ...] = ()
+    """Whose file is no longer the video, where nobody else has it."""
 
 
 def view_of(
     swarm: Swarm,
     rtt_ms: Callable[[NodeId], float | None],
-    waiting_for: Sequence[NodeId],
+    away: Sequence[NodeId],
+    changed_here: Sequence[NodeId],
     now: float,
 ) -> SourcesView:
-    """The swarm as it is now."""
+    """The swarm as it is now. `away`: holders that cannot be reached."""
+    schedule = swarm.schedule
+    hoped_for = tuple(node for node in away if node not in swarm.changed)
+    is_hopeless = not hoped_for and not schedule.sources()
     nodes = tuple(
         SourceView(
             source.node,
@@ -44,7 +50,12 @@ def view_of(
             source.flow.rate_bytes_s(now),
             rtt_ms(source.node),
         )
-        for source in swarm.schedule.sources()
+        for source in schedule.sources()
     )
-    size_bytes = swarm.stored.shape.size_bytes
-    return SourcesView(nodes, tuple(swarm.origins()), size_bytes, tuple(waiting_for))
+    return SourcesView(
+        nodes,
+        tuple(swarm.origins()),
+        swarm.stored.shape.size_bytes,
+        waiting_for=hoped_for if schedule.is_starving(now) else (),
+        changed_on=(*changed_here, *sorted(swarm.changed)) if is_hopeless else (),
+    )
