@@ -30,3 +30,22 @@ async def test_name_and_limits_are_changed_on_the_page(cluster: Cluster, pages: 
     status = node.api.get("/api/v1/status")
     assert (status["name"], status["limits"]["up_bytes_s"]) == ("Anna's desk", 312_500)
     assert not pages.errors
+
+
+async def test_a_machine_is_blocked_and_unblocked_on_the_page(
+    cluster: Cluster, pages: Pages
+) -> None:
+    node = await cluster.start_node("Anna")
+    other = await cluster.start_node("Ben", join=[node])
+    page = await pages.open(node, "/machines", width=360, height=740)
+    row = page.locator(f"[data-testid=peer-row][data-node='{other.id}'][data-connected=true]")
+    await row.get_by_text("More").click()
+    await row.get_by_test_id("block").click()
+    await row.get_by_test_id("block-yes").click()
+    blocked = page.locator(f"[data-testid=blocked-row][data-node='{other.id}']")
+    await expect(blocked).to_contain_text("Ben")
+    await expect(row).to_have_count(0)
+    await blocked.get_by_test_id("unblock").click()
+    await expect(blocked).to_have_count(0)
+    await expect(row).to_be_visible()
+    assert not pages.errors

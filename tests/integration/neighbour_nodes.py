@@ -1,7 +1,7 @@
 """Nodes reduced to their links, for the tests of neighbours."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,9 +94,10 @@ def person(
     key: Ed25519PrivateKey,
     config: LinkConfig = PATIENT,
     answer: Answer = refuse,
+    blocked: Container[NodeId] = frozenset(),
 ) -> Person:
     recorder = Recorder(answer)
-    neighbours = Neighbours(endpoint, config, lambda: signed_record(key), recorder)
+    neighbours = Neighbours(endpoint, config, lambda: signed_record(key), recorder, blocked)
     return Person(key, endpoint, neighbours, recorder)
 
 

@@ -196,6 +196,25 @@ def test_sharing_what_is_not_there_names_the_path(tmp_path: Path) -> None:
     assert answer.err == f"headwater: there is no file or folder {missing}: check the path\n"
 
 
+def test_peers_blocks_and_unblocks_by_name_or_id(tmp_path: Path) -> None:
+    async def _run() -> None:
+        async with shell(tmp_path) as headwater:
+            bob = headwater.node.meet("Bob's PC")
+            headwater.node.meet("Bob's phone")
+            several = await headwater("peers", "--block", "bob")
+            assert several.code == 2 and bob.hex() in several.err and "phone" in several.err
+            assert (await headwater("peers", "--unblock", "Bob's PC")).code == 3  # it is not
+            assert (await headwater("peers", "--block", "bob's pc")).code == 0
+            assert list(headwater.node.blocked) == [bob]
+            assert "blocked" in (await headwater("peers")).out
+            done = await headwater("peers", "--unblock", bob.hex()[:8], "--json")
+            assert done.json == {"id": bob.hex(), "blocked": False}
+            assert not headwater.node.blocked
+            assert (await headwater("peers", "--block", "x", "--unblock", "y")).code == 2
+
+    asyncio.run(_run())
+
+
 def test_without_a_node_every_command_says_how_to_start_one(tmp_path: Path) -> None:
     for words in (["ls"], ["search", "x"], ["get", "x"], ["watch", "x"], ["peers"], ["status"]):
         answer = call(*words, "--state", str(tmp_path))

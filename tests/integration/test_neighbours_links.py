@@ -315,3 +315,57 @@ def test_dialling_before_the_start_is_unavailable() -> None:
             await a.neighbours.dial(NodeId(bytes(32)), ())
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("kind", ["memory", "iroh"])
+def test_a_blocked_node_gets_no_link_either_way_until_it_is_unblocked(kind: str) -> None:
+    async def check() -> None:
+        network, blocked = Network(), set[NodeId]()
+        first, second = keys(2)
+        ends = [
+            memory_endpoint(network, key)
+            if kind == "memory"
+            else await bind(key.private_bytes_raw(), LOOPBACK)
+            for key in (first, second)
+        ]
+        a, b = person(ends[0], first, blocked=blocked), person(ends[1], second)
+        async with living(a, b):
+            await dialled(a, b)
+            blocked.add(b.node)
+            a.neighbours.part(b.node, "blocked")
+            assert "blocked" in await a.recorder.wait("down")
+            assert "blocked" in await b.recorder.wait("down")
+            with pytest.raises(Forbidden, match="--unblock"):
+                await a.neighbours.dial(b.node, b.addresses)
+            with pytest.raises(Unavailable):
+                await b.neighbours.dial(a.node, a.addresses)
+            assert a.neighbours.counters.refused_banned == 1
+            blocked.clear()
+            await b.neighbours.dial(a.node, a.addresses)
+            await a.recorder.wait("up", 2)
+
+    asyncio.run(check())
+
+
+def test_who_is_blocked_while_a_dial_is_under_way_gets_no_link() -> None:
+    async def check() -> None:
+        network, blocked = Network(), set[NodeId]()
+        first, second = keys(2)
+        a = person(memory_endpoint(network, first), first, blocked=blocked)
+        b = person(memory_endpoint(network, second), second)
+        for turns in range(12):
+            async with living(a, b), asyncio.TaskGroup() as group:
+                dial = group.create_task(attempt(a, b))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                blocked.add(b.node)
+                a.neighbours.part(b.node, "blocked")
+                await dial
+                if a.recorder.of("up"):
+                    await a.recorder.wait("down", len(a.recorder.of("up")))
+                assert not a.neighbours.connected()
+            blocked.clear()
+            a = person(memory_endpoint(network, first), first, blocked=blocked)
+            b = person(memory_endpoint(network, second), second)
+
+    asyncio.run(check())

@@ -130,7 +130,10 @@ def test_sources_name_the_machines() -> None:
         assert got["ranges"] == [[0, 60, bob.hex()], [60, 100, "here"]]
         web.node.transfers.views[video] = FakeSources(100, waiting_for=[bob])
         got = (await web.client.get(f"/api/v1/videos/{video.hex()}/sources")).json()
-        assert got["waiting_for"] == "Bob's PC"
+        assert (got["waiting_for"], got["changed_on"]) == ("Bob's PC", "")
+        web.node.transfers.views[video] = FakeSources(100, changed_on=[bob])
+        got = (await web.client.get(f"/api/v1/videos/{video.hex()}/sources")).json()
+        assert (got["waiting_for"], got["changed_on"]) == ("", "Bob's PC")
 
     run(_test)
 
@@ -217,8 +220,15 @@ def test_peers_join_block_and_invite() -> None:
         assert (peers[0]["down_bytes_s"], peers[0]["up_bytes_s"]) == (1000, 2000)
         joined = await web.client.post("/api/v1/peers", json={"address": " 192.0.2.7:7333 "})
         assert joined.json()["name"] == "Bob's PC" and web.node.joined == ["192.0.2.7:7333"]
-        assert (await web.client.delete(f"/api/v1/peers/{bob.hex()}")).status_code == 204
-        assert web.node.neighbours.banned == [bob]
+        blocking = f"/api/v1/peers/{bob.hex()}/block"
+        assert (await web.client.put(blocking)).status_code == 204
+        web.node.catalogue.items.clear()  # long gone, and still to be unblocked
+        peers = (await web.client.get("/api/v1/peers")).json()["peers"]
+        (bobs,) = [p for p in peers if p["blocked"]]
+        assert (bobs["name"], bobs["connected"]) == ("Bob's PC", False)
+        assert (await web.client.delete(blocking)).status_code == 204
+        assert not web.node.blocked
+        assert (await web.client.put("/api/v1/peers/zz/block")).status_code == 404
         invitation = (await web.client.get("/api/v1/invitation")).json()
         assert invitation["link"].startswith("headwater://join/")
         assert invitation["qr_svg"].startswith("<svg")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from live_samples import FakeLives
 
 from headwater.errors import NodeError, NotFound
 from headwater.node.activity import Activity, Job
@@ -180,6 +181,7 @@ class FakeSources:
     nodes: Sequence[FakeSource] = ()
     ranges: Sequence[FakeOrigin] = ()
     waiting_for: Sequence[NodeId] = ()
+    changed_on: Sequence[NodeId] = ()
 
 
 @dataclass
@@ -229,13 +231,9 @@ class FakeNeighbour:
 @dataclass
 class FakeNeighbours:
     links: dict[NodeId, FakeNeighbour] = field(default_factory=dict)
-    banned: list[NodeId] = field(default_factory=list)
 
     def connected(self) -> dict[NodeId, FakeNeighbour]:
         return self.links
-
-    def ban(self, node: NodeId, reason: str) -> None:
-        self.banned.append(node)
 
 
 @dataclass
@@ -296,13 +294,14 @@ class FakeNode:
         self.identity = FakeIdentity(Ed25519PrivateKey.generate())
         self.catalogue, self.store = FakeCatalogue(), FakeStore()
         self.neighbours, self.transfers = FakeNeighbours(), FakeTransfers()
-        self.traffic = FakeTraffic()
+        self.traffic, self.lives = FakeTraffic(), FakeLives()
         self.events = Events()
         self.activity = Activity(self.events, time.monotonic)
         self.shares = FakeShares(self.activity)
         self.started_s = time.monotonic()
         self.default_name = "anna-thinkpad"
         self.page, self.token = "http://127.0.0.1:7333", "t0ken"
+        self.blocked: dict[NodeId, str] = {}
         self.forgotten: list[VideoId] = []
         self.joined: list[str] = []
         self._numbers = itertools.count(1)
@@ -365,6 +364,13 @@ class FakeNode:
     async def join(self, address: str) -> NodeId:
         self.joined.append(address)
         return self.meet("Bob's PC")
+
+    def block(self, node: NodeId) -> None:
+        self.blocked[node] = self.catalogue.last_name(node)
+        self.neighbours.links.pop(node, None)
+
+    def unblock(self, node: NodeId) -> None:
+        self.blocked.pop(node, None)
 
     async def change(self, changes: Changes) -> None:
         changes.by_key()

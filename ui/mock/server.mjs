@@ -49,6 +49,7 @@ const jobs = [
 ];
 let settings = { name: "This laptop", default_name: "thinkpad", up_bytes_s: 2_500_000, down_bytes_s: 0, said_at_start: { up_bytes_s: "--up-limit" }, folders_at_start: ["/home/me/Videos"] };
 let folders = ["/home/me/Videos", "/srv/club/recordings"];
+const blocked = new Set([id(1005)]);
 let waiting = false;
 let downUntil = 0;
 const listeners = new Set();
@@ -67,12 +68,12 @@ setInterval(() => {
 const peers = () => people.slice(1).map((p, n) => ({
   id: p.id, name: p.name, page: n === 2 ? "http://192.0.2.7:7333" : "", since: n === 4 ? null : new Date(Date.now() - n * 4e6 - 2e4).toISOString(), path: n === 3 ? "relay" : "direct",
   rtt_ms: n === 4 ? null : 0.4 + n * 11, down_bytes_s: n < 2 ? 4e6 * (1 + Math.sin(Date.now() / 3000 + n)) : 0, up_bytes_s: n === 1 ? 1.2e6 * (1 + Math.cos(Date.now() / 2000)) : 0,
-  videos: videos.filter((v) => v.channel.id === p.id).length, connected: n !== 4,
+  videos: videos.filter((v) => v.channel.id === p.id).length, connected: n !== 4 && !blocked.has(p.id), blocked: blocked.has(p.id),
 }));
 const sources = (v) => ({
   nodes: v.state === "shared" ? [] : people.slice(1, 4).map((p, n) => ({ ...p, bytes: sampleBytes * [0.35, 0.15, 0.04][n], rate_bytes_s: waiting ? 0 : 3e6 / (n + 1), rtt_ms: 0.8 + 12 * n })),
   ranges: v.state === "shared" ? [[0, sampleBytes, "here"]] : [[0, 0.1, 1], [0.1, 0.16, 2], [0.16, 0.3, 1], [0.3, 0.33, 3], [0.33, 0.4, 0], [0.6, 0.7, 2]].map(([a, b, n]) => [a * sampleBytes, b * sampleBytes, n ? people[n].id : "here"]),
-  size_bytes: sampleBytes, waiting_for: waiting ? "Anna's laptop" : "",
+  size_bytes: sampleBytes, waiting_for: waiting ? "Anna's laptop" : "", changed_on: "",
 });
 
 function json(res, body, status = 200) {
@@ -137,7 +138,7 @@ const server = createServer(async (req, res) => {
     if (kind === "jobs" && req.method === "DELETE") { const job = jobs.find((j) => j.id === key); if (job) job.phase = "cancelled"; tell("jobs", key); return json(res, null, 202); }
     if (kind === "jobs") return json(res, { jobs });
     if (kind === "peers" && req.method === "POST") { const { address } = await body(); return setTimeout(() => fail(res, 503, "unavailable", `nothing answers at ${address}: is Headwater running there, and is the address right?`), 600); }
-    if (kind === "peers" && req.method === "DELETE") { people.splice(people.findIndex((p) => p.id === key), 1); tell("peers"); return res.writeHead(204).end(); }
+    if (kind === "peers" && verb === "block") { if (req.method === "PUT") blocked.add(key); else blocked.delete(key); tell("peers", key); return res.writeHead(204).end(); }
     if (kind === "peers") return json(res, { peers: process.env.ALONE ? [] : peers() });
     if (kind === "invitation") return json(res, { link: `headwater://join/${people[0].id}?a=192.0.2.4:40123&a=[2001:db8::4]:40123`, qr_svg: "" });
     if (kind === "settings" && req.method === "PATCH") {

@@ -56,6 +56,9 @@ class Api:
     def post(self, path: str, body: object = None) -> Any:
         return self._ask("POST", path, body)
 
+    def put(self, path: str, body: object = None) -> Any:
+        return self._ask("PUT", path, body)
+
     def delete(self, path: str, body: object = None) -> Any:
         return self._ask("DELETE", path, body)
 

@@ -9,6 +9,7 @@ from headwater.catalog.catalogue import Catalogue
 from headwater.discovery.invitation import Invitation
 from headwater.discovery.wellknown import fetch_record
 from headwater.errors import LocalUsageError, NodeError
+from headwater.node.blocklist import Blocklist
 from headwater.node.neighbours import Neighbours
 from headwater.wire.ids import NodeId
 from headwater.wire.items import NodeRecord
@@ -32,11 +33,13 @@ class Mesh:
         me: NodeId,
         catalogue: Catalogue,
         neighbours: Neighbours,
+        blocklist: Blocklist,
         *,
         join: Sequence[str],
         mesh_secret: str,
     ) -> None:
         self._me, self._catalogue, self._neighbours = me, catalogue, neighbours
+        self._blocklist = blocklist
         self._join, self._mesh_secret = join, mesh_secret
 
     async def run(self) -> None:
@@ -77,6 +80,25 @@ class Mesh:
         self._neighbours.keep(node, addresses)
         return node
 
+    def block(self, node: NodeId) -> None:
+        """No link to it, either way, until it is unblocked; the one that is there ends now.
+
+        Raises: LocalUsageError; StorageFull, OSError when that will not outlive this process."""
+        if node == self._me:
+            raise LocalUsageError("a machine cannot block itself")
+        try:
+            self._blocklist.add(node, self._catalogue.last_name(node))
+        finally:
+            if node in self._blocklist:
+                self._neighbours.part(node, "blocked")
+
+    def unblock(self, node: NodeId) -> None:
+        """It may come back, and is dialled where it was last. Raises: as block()."""
+        self._blocklist.remove(node)
+        for known, addresses in self._catalogue.known_addresses():
+            if known == node:
+                self.found(node, addresses)
+
     async def _join_for_good(self, address: str) -> None:
         wait_s = FIRST_RETRY_S
         while True:
@@ -97,7 +119,9 @@ class Mesh:
         strangers = [
             item
             for item in self._catalogue.nodes()
-            if item.author not in connected and item.author != self._me
+            if item.author not in connected
+            and item.author != self._me
+            and item.author not in self._blocklist
         ]
         if not strangers:
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from time import monotonic
 from typing import ParamSpec
 
@@ -39,13 +39,15 @@ class Neighbours:
         config: LinkConfig,
         hello: Callable[[], Signed],
         handlers: Handlers,
+        blocked: Container[NodeId] = frozenset(),
     ) -> None:
+        """`blocked`: whom the owner does not want, as it is now and becomes."""
         self.counters = NeighbourCounters()
         self._endpoint, self._config, self._hello = endpoint, config, hello
         self._handlers = handlers
         self._neighbours: dict[NodeId, Neighbour] = {}
         self._claims = Claims(endpoint.node, config.max_peers)
-        self._bans = Bans()
+        self._bans, self._blocked = Bans(), blocked
         self._dials: dict[NodeId, asyncio.Task[Neighbour | NodeError]] = {}
         self._arrivals: dict[NodeId, asyncio.Event] = {}
         self._keeper = Keeper(self.dial)
@@ -71,12 +73,17 @@ class Neighbours:
         log.warning("neighbours.banned", extra={"node": short_id(node), "why": reason})
         self.counters.bans += 1
         self._bans.add(node, monotonic())
+        self.part(node, reason)
+
+    def part(self, node: NodeId, reason: str) -> None:
+        """End the link to it, however far that is."""
         link = self._claims.get(node)
         if link is not None:
             link.close(reason)
 
     def is_banned(self, node: NodeId) -> bool:
-        return self._bans.holds(node, monotonic())
+        """Blocked by the owner, or for BAN_S for what it did."""
+        return node in self._blocked or self._bans.holds(node, monotonic())
 
     async def run(self) -> None:
         """Accept and dial until cancelled; then every link is closed."""
@@ -101,8 +108,7 @@ class Neighbours:
             return known
         if node == self._endpoint.node:
             raise LocalUsageError("that address is this node's own")
-        if self.is_banned(node):
-            raise Forbidden(f"node {short_id(node)} is blocked")
+        self._refuse_banned(node)
         if self._group is None:
             raise Unavailable("this node is not running")
         task = self._dials.get(node)
@@ -137,6 +143,11 @@ class Neighbours:
             raise Unavailable(f"{NO_ROOM.reason}; raise max-peers for more")
         self.counters.dials += 1
         link = await self._endpoint.connect(node, addresses)
+        try:
+            self._refuse_banned(node)  # it may have come to that meanwhile
+        except Forbidden:
+            link.close(BANNED.reason)
+            raise
         if not self._claims.dialled(link):
             return await self._arrival(node)
         own, secret = self._endpoint.node, self._config.mesh_secret
@@ -164,6 +175,15 @@ class Neighbours:
         if found is None:
             raise Unavailable(f"node {short_id(node)} dialled us meanwhile and did not get through")
         return found
+
+    def _refuse_banned(self, node: NodeId) -> None:
+        if node in self._blocked:
+            raise Forbidden(
+                f"node {short_id(node)} is blocked: unblock it on the page Machines, "
+                "or with `headwater peers --unblock`"
+            )
+        if self.is_banned(node):
+            raise Forbidden(f"node {short_id(node)} misbehaved: it is let in again in a minute")
 
     # In
 

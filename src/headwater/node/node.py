@@ -19,6 +19,7 @@ from headwater.link.identity import load_identity
 from headwater.link.iroh import bind
 from headwater.link.port import Endpoint
 from headwater.node.activity import Activity, Job
+from headwater.node.blocklist import Blocklist
 from headwater.node.config import Config
 from headwater.node.copies import Copies
 from headwater.node.dispatch import Dispatch
@@ -84,6 +85,7 @@ class Node:
         state = self.config.state
         self.config = await asyncio.to_thread(with_mesh_secret, self.config)
         self.identity = load_identity(state)
+        self.blocked = Blocklist(state)
         async with AsyncExitStack() as ends:  # in the opposite order, however far it got
             self.web = WebServer(self, self.config.web)
             ends.callback(self.web.close)
@@ -121,7 +123,7 @@ class Node:
         config, me, clock = self.config, self.identity.node, time.monotonic
         self._endpoint = endpoint
         dispatch = Dispatch(self.events)
-        self.neighbours = Neighbours(endpoint, config.link, self.hello, dispatch)
+        self.neighbours = Neighbours(endpoint, config.link, self.hello, dispatch, self.blocked)
         self.gossip = Gossip(self.catalogue, self.neighbours)
         self.gossip.on_change(self._catalogue_changed)
         self._records = Records(
@@ -161,6 +163,7 @@ class Node:
             me,
             self.catalogue,
             self.neighbours,
+            self.blocked,
             join=config.discovery.join,
             mesh_secret=config.link.mesh_secret,
         )
@@ -240,6 +243,18 @@ class Node:
                 limit.change(rate)
         self._records.renew()
         self.events.publish(Event("settings"))
+
+    def block(self, node: NodeId) -> None:
+        """No link to it until it is unblocked. Raises: as Mesh.block."""
+        try:
+            self._mesh.block(node)
+        finally:
+            self.events.publish(Event("peers", node.hex()))
+
+    def unblock(self, node: NodeId) -> None:
+        """It may come back. Raises: as Mesh.block."""
+        self._mesh.unblock(node)
+        self.events.publish(Event("peers", node.hex()))
 
     def keep(self, video: VideoId) -> Job:
         """Fetch all of it into the store, in the background. Raises: NotFound."""

@@ -9,6 +9,7 @@ from headwater.node.config import Config
 from headwater.node.events import Events
 from headwater.node.settings import Changes
 from headwater.store.shape import VideoShape
+from headwater.web.live_port import Lives
 from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.items import Item, NodeRecord, Signed, VideoEntry
 
@@ -142,6 +143,8 @@ class SourcesView(Protocol):
     def ranges(self) -> Sequence[Origin]: ...
     @property
     def waiting_for(self) -> Sequence[NodeId]: ...
+    @property
+    def changed_on(self) -> Sequence[NodeId]: ...
 
 
 class Transfers(Protocol):
@@ -183,7 +186,6 @@ class Neighbour(Protocol):
 
 class Neighbours(Protocol):
     def connected(self) -> Mapping[NodeId, Neighbour]: ...
-    def ban(self, node: NodeId, reason: str) -> None: ...
 
 
 class Shared(Protocol):
@@ -227,6 +229,8 @@ class Node(Protocol):
     @property
     def transfers(self) -> Transfers: ...
     @property
+    def lives(self) -> Lives: ...
+    @property
     def traffic(self) -> Traffic: ...
     @property
     def activity(self) -> Activity: ...
@@ -241,6 +245,10 @@ class Node(Protocol):
     @property
     def default_name(self) -> str:
         """What they call it when nobody named it: the machine's name."""
+
+    @property
+    def blocked(self) -> Mapping[NodeId, str]:
+        """Whom the owner blocked, each with the name that it had."""
 
     @property
     def page(self) -> str:
@@ -258,6 +266,12 @@ class Node(Protocol):
 
     async def join(self, address: str) -> NodeId:
         """Dial `host:port` or an invitation and keep the link. Raises: Unavailable."""
+
+    def block(self, node: NodeId) -> None:
+        """No link to it, either way, until unblock(). Raises: LocalUsageError, StorageFull."""
+
+    def unblock(self, node: NodeId) -> None:
+        """It may come back. Raises: StorageFull."""
 
     async def change(self, changes: Changes) -> None:
         """Take effect at once, and be kept. Raises: LocalUsageError, StorageFull."""

@@ -89,6 +89,7 @@ export interface Peer {
   up_bytes_s: number;
   videos: number;
   connected: boolean;
+  blocked: boolean;
 }
 
 export interface SourceNode extends Named {
@@ -102,6 +103,8 @@ export interface Sources {
   ranges: [start: number, end: number, node: string][];
   size_bytes: number;
   waiting_for: string;
+  /** Whose file is no longer this video, where nobody else has it. */
+  changed_on: string;
 }
 
 export interface Shared {

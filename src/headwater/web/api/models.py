@@ -165,6 +165,7 @@ class Sources(Model):
     ranges: list[tuple[int, int, str]]
     size_bytes: int
     waiting_for: str
+    changed_on: str
 
 
 class JobView(Model):
@@ -197,6 +198,7 @@ class Peer(Model):
     up_bytes_s: float
     videos: int
     connected: bool
+    blocked: bool
 
 
 class PeerList(Model):

@@ -21,7 +21,8 @@ router = APIRouter(prefix="/api/v1", tags=["mesh"])
 
 @router.get("/peers")
 async def peers(node: NodeDep, is_owner: IsOwnerDep) -> PeerList:
-    """Those linked now, then those known by hearsay; a guest is not told where they are."""
+    """Those linked now, those known by hearsay, those blocked; a guest is not told where they are,
+    nor who is blocked."""
     connected = node.neighbours.connected()
     heard = {i.author: i.body for i in node.catalogue.nodes() if isinstance(i.body, NodeRecord)}
     heard.pop(node.identity.node, None)
@@ -30,7 +31,13 @@ async def peers(node: NodeDep, is_owner: IsOwnerDep) -> PeerList:
         _peer(node, n.node, heard.get(n.node, n.record), n, is_owner) for n in connected.values()
     ]
     others = [_peer(node, i, r, None, is_owner) for i, r in heard.items() if i not in connected]
-    return PeerList(peers=linked + others)
+    blocked = node.blocked if is_owner else {}
+    gone = [
+        _peer(node, i, NodeRecord(version=0, name=name), None, is_owner)
+        for i, name in blocked.items()
+        if i not in heard and i not in connected
+    ]
+    return PeerList(peers=linked + others + gone)
 
 
 @router.post("/peers")
@@ -39,10 +46,16 @@ async def join(node: NodeDep, wanted: Address) -> NodeName:
     return Mesh(node).name(await node.join(wanted.address.strip()))
 
 
-@router.delete("/peers/{peer}", status_code=204)
+@router.put("/peers/{peer}/block", status_code=204)
 async def block(node: NodeDep, peer: PeerDep) -> None:
-    """Close the link, and let it not come back for a while."""
-    node.neighbours.ban(peer, "blocked by the owner")
+    """Close the link, and make none with it, either way, until it is unblocked."""
+    node.block(peer)
+
+
+@router.delete("/peers/{peer}/block", status_code=204)
+async def unblock(node: NodeDep, peer: PeerDep) -> None:
+    """Let it come back; it is dialled where it was last."""
+    node.unblock(peer)
 
 
 @router.get("/invitation")
@@ -68,6 +81,7 @@ def _peer(
         up_bytes_s=up,
         videos=node.catalogue.search("", limit=0, channel=peer).total,
         connected=link is not None,
+        blocked=is_owner and peer in node.blocked,
     )
 
 
