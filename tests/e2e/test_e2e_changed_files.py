@@ -66,10 +66,11 @@ async def test_the_one_who_watches_is_told_and_gets_no_wrong_byte(
     assert 0 < len(received) < films.get("long.mp4").stat().st_size
     assert films.get("long.mp4").read_bytes().startswith(received)
     await until("the owner is told", lambda: _is_told(owner, video, path.name))
-    # What came before the change plays on; of the rest the page says that it is not to be had.
+    # What came before the change plays on; of the rest the page says why it is not to be had.
     await page.evaluate("document.getElementById('player').currentTime = 80")
     message = page.get_by_test_id("player-message")
-    await expect(message).to_contain_text("taken back", timeout=40_000)
+    told = f"The file was changed on {owner.name} after it was shared."
+    await expect(message).to_contain_text(told, timeout=40_000)
     assert owner.api.get("/api/v1/status")["peers"] == 1
 
 

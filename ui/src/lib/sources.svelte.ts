@@ -12,6 +12,7 @@ class SourcesOnStage {
   readonly strip = $derived(stripes(this.view?.ranges ?? [], this.view?.size_bytes ?? 0));
   readonly size = $derived(this.view?.size_bytes ?? 0);
   readonly waitingFor = $derived(this.view?.waiting_for ?? "");
+  readonly changedOn = $derived(this.view?.changed_on ?? "");
   private id = "";
 
   readonly read = paced(250, () => {

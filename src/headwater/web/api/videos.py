@@ -78,8 +78,13 @@ async def sources(node: NodeDep, video: VideoDep) -> Sources:
         for one in view.nodes
     ]
     ranges = [(r.start, r.end, r.node.hex() if r.node else "here") for r in view.ranges]
-    waiting = ", ".join(mesh.name(one).name for one in view.waiting_for)
-    return Sources(nodes=nodes, ranges=ranges, size_bytes=view.size_bytes, waiting_for=waiting)
+    return Sources(
+        nodes=nodes,
+        ranges=ranges,
+        size_bytes=view.size_bytes,
+        waiting_for=", ".join(mesh.name(one).name for one in view.waiting_for),
+        changed_on=", ".join(mesh.name(one).name for one in view.changed_on),
+    )
 
 
 @router.post("/videos/{video}/keep", status_code=202)
