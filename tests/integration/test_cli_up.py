@@ -58,6 +58,31 @@ def test_up_tells_five_lines_and_ends_cleanly(tmp_path: Path, number: signal.Sig
     assert not (state / "runtime.json").exists()
 
 
+FAULTY = """
+import logging, sys
+from headwater.cli import main
+from headwater.node.node import Node
+
+async def fail(self):
+    logging.getLogger("headwater.test").warning("test.odd", extra={"what": "a\\x1b[2Jb c"})
+    return 1 // 0
+
+Node._run_parts = fail
+sys.exit(main.run(sys.argv[1:]))
+"""
+
+
+def test_an_error_that_nobody_foresaw_leaves_its_traceback_in_the_log(tmp_path: Path) -> None:
+    words = ["up", "--http", "127.0.0.1:0", *ALONE, "--state", str(tmp_path / "state")]
+    command = [sys.executable, "-c", FAULTY, *words]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1 and not answer.stdout
+    odd, failed, *trace, last = answer.stderr.splitlines()
+    assert odd == r'test.odd what="a\x1b[2Jb c"'
+    assert failed == "node.failed" and any("in fail" in line for line in trace)
+    assert last.startswith("headwater: the node ended") and "ZeroDivisionError" in last
+
+
 def test_a_state_in_use_names_the_node_that_uses_it(tmp_path: Path) -> None:
     with running(tmp_path / "state", "--http", "127.0.0.1:0") as first:
         lines(first, 5)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 import uvloop
 
+from headwater.cli.logs import log_to_stderr, printable
 from headwater.cli.session import Session
 from headwater.errors import NodeError
 from headwater.node.config import Config
@@ -17,6 +19,8 @@ from headwater.wire.ids import NodeId
 
 __all__ = ["run_node"]
 
+log = logging.getLogger(__name__)
+
 FORCED = 130
 PR_SET_PDEATHSIG = 1
 """Source: prctl(2)."""
@@ -24,12 +28,30 @@ NOTHING_SHARED = "nothing yet: drop files on the page, or `headwater share FOLDE
 
 
 def run_node(session: Session, config: Config, parent: int | None) -> None:
-    """Until a signal, or until the other end of `parent` (a pipe) is closed. Raises: NodeError."""
+    """Until a signal, or until the other end of `parent` (a pipe) is closed. Raises: NodeError.
+
+    An error that nobody foresaw is in the log with its traceback before it is raised as one."""
+    log_to_stderr(debug=session.debug)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(session, config, parent))
     except BaseExceptionGroup as group:
-        raise _cause(group) from group
+        cause = _cause(group)
+        if isinstance(cause, Exception) and not isinstance(cause, NodeError):
+            raise _unforeseen(cause, group) from group
+        raise cause from group
+    except Exception as error:
+        if isinstance(error, NodeError):
+            raise
+        raise _unforeseen(error, error) from error
+
+
+def _unforeseen(cause: Exception, all_of_it: BaseException) -> NodeError:
+    log.error("node.failed", exc_info=all_of_it)
+    return NodeError(
+        f"the node ended through an error that we did not foresee, {printable(repr(cause))}: "
+        "start it again, and report what stands above"
+    )
 
 
 async def _run(session: Session, config: Config, parent: int | None) -> None:
