@@ -11,7 +11,7 @@ __all__ = ["Event", "Events"]
 MAX_QUEUED = 256
 
 Topic = Literal[
-    "videos", "video", "peers", "jobs", "job", "sources", "settings", "problem", "resync"
+    "videos", "video", "lives", "peers", "jobs", "job", "sources", "settings", "problem", "resync"
 ]
 
 

@@ -27,10 +27,11 @@ _GUEST_API = (
     "/api/v1/videos",
     "/api/v1/resolve",
     "/api/v1/peers",
+    "/api/v1/lives",
     "/api/v1/events",
 )
 _PUBLIC = "/.well-known/headwater"
-_OWNERS = ("/api/", "/metrics")
+_OWNERS = ("/api/", "/metrics", "/live-in")
 
 Role = Literal["owner", "guest"]
 

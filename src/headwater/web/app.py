@@ -14,6 +14,7 @@ from headwater.web.access import Access, Rules
 from headwater.web.api import (
     events,
     jobs,
+    lives,
     peers,
     settings,
     shares,
@@ -22,7 +23,7 @@ from headwater.web.api import (
     videos,
     wellknown,
 )
-from headwater.web.gateway import files, hls, pictures, playlists
+from headwater.web.gateway import files, hls, live_parts, pictures, playlists
 from headwater.web.gateway.counters import GatewayCounters
 from headwater.web.metrics import router as metrics_router
 from headwater.web.port import Node
@@ -31,12 +32,14 @@ __all__ = ["create_app", "describe"]
 
 ROUTERS = (
     files.router,  # first, because a player waits for it
+    live_parts.router,
     hls.router,
     pictures.router,
     playlists.router,
     status.router,
     settings.router,
     videos.router,
+    lives.router,
     shares.router,
     uploads.router,
     jobs.router,

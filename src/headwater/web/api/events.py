@@ -12,7 +12,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1")
 
-GUEST_TOPICS = frozenset({"videos", "video", "peers", "sources", "settings", "resync"})
+GUEST_TOPICS = frozenset({"videos", "video", "peers", "sources", "settings", "lives", "resync"})
 
 
 @router.websocket("/events")
