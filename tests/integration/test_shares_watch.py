@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from shares_world import World, world
 from headwater.errors import ContentChanged
 from headwater.lab.samples import make_video
 from headwater.node import shares_lookout, shares_watch, shares_work
+from headwater.wire.ids import VideoId
 from headwater.wire.items import Retraction
 
 
@@ -82,6 +84,45 @@ def test_a_renamed_file_stays_the_same_video(tmp_path: Path, folder: Path, kind:
             assert node.stored("new").verified_read(0, 1)
             assert [item for item in node.told if isinstance(item.body, Retraction)] == []
             assert [job.kind for job in node.activity.jobs()] == ["share", "share"]  # of the start
+
+    asyncio.run(run())
+
+
+def test_a_viewer_does_not_notice_that_a_file_is_renamed(tmp_path: Path, folder: Path) -> None:
+    write(folder / "old.txt", "never away")
+
+    async def run() -> None:
+        async with world(tmp_path / "state") as node:
+            await shared_at_first(node, folder)
+            video = VideoId(node.entries()["old"].video)
+            is_over, seen = threading.Event(), set()
+
+            def view() -> None:
+                while not is_over.is_set():
+                    stored = node.store.get(video)
+                    seen.add(stored.read(0, 1) if stored is not None else b"")
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(asyncio.to_thread(view))
+                await node.until(lambda: bool(seen))
+                (folder / "old.txt").rename(folder / "new.txt")
+                await node.until(lambda: list(node.entries()) == ["new"])
+                is_over.set()
+            assert seen == {b"never away"}
+
+    asyncio.run(run())
+
+
+def test_a_file_that_was_away_for_a_moment_is_had_again(tmp_path: Path, folder: Path) -> None:
+    write(folder / "film.txt", "back at once")
+
+    async def run() -> None:
+        async with world(tmp_path / "state") as node:
+            await shared_at_first(node, folder)
+            (folder / "film.txt").rename(tmp_path / "aside.txt")
+            assert node.reads("film") == b""
+            (tmp_path / "aside.txt").rename(folder / "film.txt")
+            await node.until(lambda: node.reads("film") == b"back at once")
 
     asyncio.run(run())
 

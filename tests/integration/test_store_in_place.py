@@ -13,6 +13,7 @@ from store_samples import Sample, make_sample
 from headwater.errors import ContentChanged, LocalUsageError, NotFound
 from headwater.node.config import StoreConfig
 from headwater.store.manifest import Stamp
+from headwater.store.shared_video import SharedVideo
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 
@@ -292,3 +293,58 @@ def test_a_fetched_copy_gives_way_to_the_person_s_own_file(
     assert store.get(torrent.video) is stored
     assert stored.read(0, 13) == sample.payload
     assert store.begin(torrent.video, torrent.shape, torrent.pieces_root) is stored
+
+
+def test_a_file_with_another_name_is_read_on_by_whoever_reads_it(
+    tmp_path: Path, store: Store, stored: StoredVideo, sample: Sample, path: Path
+) -> None:
+    new, is_read = path.with_name("renamed.mp4"), threading.Event()
+    is_over, failures = threading.Event(), []
+
+    def read() -> None:
+        while not is_over.is_set():
+            try:
+                assert store.get(stored.video) is stored
+                assert stored.read(0, 5) == sample.blocks(0, 5)
+            except Exception as error:
+                failures.append(error)
+                return
+            finally:
+                is_read.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    is_read.wait()
+    path.rename(new)
+    assert isinstance(stored, SharedVideo)
+    stored.relocate(new, Stamp.of(new.stat()))
+    is_read.clear()
+    is_read.wait()
+    is_over.set()
+    reader.join()
+    assert (failures, stored.path, stored.problem) == ([], new, "")
+    again = Store(tmp_path / "state", StoreConfig())
+    found = again.get(stored.video)
+    again.close()
+    assert found is not None and (found.path, found.problem) == (new, "")
+
+
+def test_a_problem_of_the_old_name_is_over_with_the_new_one(
+    store: Store, stored: StoredVideo, sample: Sample, path: Path
+) -> None:
+    new = path.with_name("renamed.mp4")
+    path.rename(new)
+    with pytest.raises(ContentChanged):
+        stored.read(0, 1)
+    assert isinstance(stored, SharedVideo)
+    stored.relocate(new, Stamp.of(new.stat()))
+    assert stored.read(0, 1) == sample.blocks(0, 1)
+
+
+def test_another_file_is_not_taken_for_the_renamed_one(stored: StoredVideo, path: Path) -> None:
+    other = path.with_name("other.mp4")
+    other.write_bytes(bytes(SIZE_BYTES))
+    assert isinstance(stored, SharedVideo)
+    with pytest.raises(ContentChanged):
+        stored.relocate(other, Stamp.of(other.stat()))
+    assert (stored.path, stored.problem) == (path, "")

@@ -5,6 +5,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -292,6 +293,53 @@ def test_a_player_does_not_notice_that_the_copy_is_handed_over(tmp_path: Path) -
             assert got == file.path.read_bytes()
 
     asyncio.run(run())
+
+
+def test_others_who_are_fed_by_it_do_not_notice_either(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        folder = tmp_path / "out"
+        folder.mkdir()
+        async with party(tmp_path / "b", limits=SLOW) as b, party(tmp_path / "c", b) as c:
+            async with party(tmp_path / "a", b) as a:
+                publish(a, file)
+                await _knows(b, file.video)
+                job = b.keep(file.video)
+                await until(lambda: job.is_ended)
+            await until(lambda: b.identity.node in c.catalogue.holders(file.video).whole)
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(read_all(c, file.video))
+                await until(lambda: c.transfers.open(file.video).have_blocks > 20)
+                job = b.get(file.video, folder)
+                await until(lambda: job.is_ended)
+                assert await asyncio.wait_for(reading, 15) == file.path.read_bytes()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("named", "called"), [("A better name.mp4", "A better name.mp4"), ("2:1?.mp4", "2_1_.mp4")]
+)
+def test_a_copy_is_called_as_its_entry_says_now(tmp_path: Path, named: str, called: str) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        folder = tmp_path / "out"
+        folder.mkdir()
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            publish(a, replace(file, path=file.path.with_name(named)), has_it=False)
+            await until(lambda: _file_name(b, file.video) == named)
+            job = b.get(file.video, folder)
+            await until(lambda: job.is_ended)
+            assert job.phase == "done", job.error
+            assert os.listdir(folder) == [called]
+
+    asyncio.run(run())
+
+
+def _file_name(node: Node, video: VideoId) -> str:
+    known = node.catalogue.entry(video)
+    return known.entry.file_name if known else ""
 
 
 def test_a_player_goes_on_when_the_copy_here_is_dropped(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,14 @@ import msgspec
 
 from headwater.errors import LocalUsageError, NodeError
 from headwater.node.activity import Activity, Job
+from headwater.node.shares_names import safe_name
 from headwater.store.durable import replace_file
 from headwater.store.handover import hand_over
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.transfer.transfers import Transfers
-from headwater.wire.ids import VideoId
+from headwater.wire.ids import VideoId, short_id
+from headwater.wire.items import VideoEntry
 
 __all__ = ["Copies"]
 
@@ -55,11 +58,11 @@ class Copies:
         store: Store,
         transfers: Transfers,
         activity: Activity,
-        title_of: Callable[[VideoId], str],
+        entry_of: Callable[[VideoId], VideoEntry | None],
     ) -> None:
         self._file = state / "copies.json"
         self._store, self._transfers, self._activity = store, transfers, activity
-        self._title_of = title_of
+        self._entry_of = entry_of
         self._wanted: dict[_Wanted, asyncio.Task[None] | None] = {}
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._group: asyncio.TaskGroup | None = None
@@ -95,7 +98,8 @@ class Copies:
     def _start(self, wanted: _Wanted) -> Job:
         video = VideoId(bytes.fromhex(wanted.video))
         self._transfers.kept.add(video)
-        job = self._activity.start("get", self._title_of(video))
+        entry = self._entry_of(video)
+        job = self._activity.start("get", entry.title if entry else short_id(video))
         job.video = wanted.video
         if self._group is None:
             raise LocalUsageError("the node is not running")
@@ -128,7 +132,12 @@ class Copies:
         self._save()
 
     async def _hand_over(self, stored: StoredVideo, directory: Path) -> None:
-        await asyncio.to_thread(hand_over, self._store, stored.video, directory)
+        entry, name = self._entry_of(stored.video), ""
+        if entry is not None:
+            with suppress(LocalUsageError):  # no name at all: the file's own is taken
+                name = safe_name(entry.file_name)
+        await asyncio.to_thread(hand_over, self._store, stored.video, directory, name)
+        self._transfers.moved(stored.video)
 
     def stop(self) -> None:
         """The node is about to stop: what is under way is kept for the next start."""

@@ -40,8 +40,8 @@ from headwater.transfer.server import BlockServer
 from headwater.transfer.traffic import Traffic
 from headwater.transfer.transfers import Transfers
 from headwater.web.server import WebServer
-from headwater.wire.ids import NodeId, VideoId, short_id
-from headwater.wire.items import Item, NodeRecord, Signed
+from headwater.wire.ids import NodeId, VideoId
+from headwater.wire.items import Item, NodeRecord, Signed, VideoEntry
 
 __all__ = ["Node"]
 
@@ -148,7 +148,7 @@ class Node:
         dispatch.connect(self.gossip, self.transfers, self.server)
         self._posters = Posters(self.transfers)
         self._copies = Copies(
-            config.state, self.store, self.transfers, self.activity, self._title_of
+            config.state, self.store, self.transfers, self.activity, self._entry_of
         )
         self.shares = Shares(
             config,
@@ -276,9 +276,9 @@ class Node:
         self.store.remove(video)
         self.events.publish(Event("video", video.hex()))
 
-    def _title_of(self, video: VideoId) -> str:
+    def _entry_of(self, video: VideoId) -> VideoEntry | None:
         known = self.catalogue.entry(video)
-        return known.entry.title if known else short_id(video)
+        return known.entry if known else None
 
     # What the parts tell.
 

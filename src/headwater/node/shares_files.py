@@ -86,11 +86,16 @@ class SharedFiles:
             return False
         if record.is_excluded or record.stamp is None:
             return True
-        if record.is_stale:
+        if record.is_stale or self._has_problem(record):
             return False
         if record.entry is None and record.stamp != stamp:
             return False  # whatever was done to it, even to its rights, may have mended it
         return record.stamp.is_same_content(stamp)
+
+    def _has_problem(self, record: Record) -> bool:
+        """Somebody who read it found other bytes or none: it may be as it was again."""
+        stored = self._store.get(VideoId(record.entry.video)) if record.entry else None
+        return stored is not None and bool(stored.problem)
 
     def match(self, stamp: Stamp) -> Path | None:
         """A published path that held this very file when last seen: perhaps it was renamed."""

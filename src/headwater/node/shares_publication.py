@@ -21,6 +21,7 @@ from headwater.media.worker import in_process
 from headwater.node.activity import Activity, Job
 from headwater.node.shares_entry import compose_entry, copy_name, title_of
 from headwater.store.manifest import Stamp
+from headwater.store.shared_video import SharedVideo
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.store.torrent import Torrent
@@ -186,13 +187,8 @@ class Publication:
 def relocate(store: Store, video: VideoId, path: Path, stamp: Stamp) -> None:
     """The file of a shared video has another name now. Blocks. Raises: ContentChanged."""
     stored = store.get(video)
-    if stored is None or stored.owned:
-        return
-    torrent = stored.torrent
-    if torrent is None:
-        raise ContentChanged(f"the proofs of {path.name} are lost")
-    leaves = b"".join(map(stored.leaves_of, range(stored.shape.pieces)))
-    store.adopt(torrent, leaves, path, owned=False, stamp=stamp)
+    if isinstance(stored, SharedVideo):
+        stored.relocate(path, stamp)
 
 
 async def _to_the_end(function: Callable[[], object]) -> None:

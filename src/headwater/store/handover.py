@@ -15,8 +15,9 @@ __all__ = ["hand_over"]
 MAX_NAMES = 1000
 
 
-def hand_over(store: Store, video: VideoId, directory: Path) -> Path:
-    """Move a whole video out of the store into `directory`; returns where it lies now. Blocking.
+def hand_over(store: Store, video: VideoId, directory: Path, name: str = "") -> Path:
+    """Move a whole video out of the store into `directory` as `name`, a safe one (empty: as its
+    info-dict calls it); returns where it lies now. Blocking.
 
     Where the folder is on the same disk nothing is copied. A kill at any moment leaves either the
     store's copy or the finished file, and calling again completes it. A file of the same name is
@@ -25,14 +26,13 @@ def hand_over(store: Store, video: VideoId, directory: Path) -> Path:
     if stored is None or stored.torrent is None or not stored.is_whole:
         raise NotFound("the video is not here whole: get it first")
     torrent = stored.torrent
+    name = name or torrent.file_name
     if not stored.owned:
         if stored.path.parent.resolve() == directory.resolve():
             return stored.path
-        return _copy(stored, directory, torrent.file_name)
+        return _copy(stored, directory, name)
     stored.sync()  # a file in place is trusted by its stamp: a power cut must not leave only that
-    target = _link(stored, directory, torrent.file_name) or _copy(
-        stored, directory, torrent.file_name
-    )
+    target = _link(stored, directory, name) or _copy(stored, directory, name)
     leaves = b"".join(stored.leaves_of(piece) for piece in range(stored.shape.pieces))
     store.adopt(torrent, leaves, target, owned=False)
     return target

@@ -1,7 +1,9 @@
 """A video that lies where its owner keeps it: read there, never changed, watched for change."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from headwater.errors import ContentChanged, LocalUsageError
 from headwater.store.claims import Claims
@@ -12,6 +14,8 @@ from headwater.transfer.proof import leaf_hashes
 from headwater.wire.ids import VideoId
 
 __all__ = ["SharedVideo"]
+
+T = TypeVar("T")
 
 _CHECK_BLOCKS = 64
 
@@ -42,14 +46,22 @@ class SharedVideo(StoredVideo):
     def read_into(self, first: int, count: int, buffer: memoryview) -> int:
         offset, length = self._readable(first, count)
         room = self._room_in(buffer, length)
-        try:
-            is_vouched_for = self._file.read_into(offset, room)
-        except ContentChanged as error:
-            self._fail(str(error))
-            raise
+        is_vouched_for = self._ask(lambda file: file.read_into(offset, room))
         if not is_vouched_for:
             self._verify(first, count, room)
         return length
+
+    def relocate(self, path: Path, stamp: Stamp) -> None:
+        """The file has another name now; whoever reads it does not notice.
+
+        Raises: ContentChanged when it is not the file that was shared."""
+        file = SharedFile(self._around.files, path, stamp)
+        if not file.stamp_now().is_same_content(self._file.stamp):
+            raise self._other_bytes()
+        before, self._file, self.path = self._file, file, path
+        problem = self.problem if self._manifest.is_distrusted else ""
+        self._remember(path=os.fsencode(path.absolute()), stamp=stamp, problem=problem)
+        self._around.files.forget(before.path)
 
     def write(self, first: int, payload: bytes | memoryview, leaves: bytes) -> list[int]:
         raise LocalUsageError(f"{self.path.name} belongs to its owner: it is never written to")
@@ -74,11 +86,19 @@ class SharedVideo(StoredVideo):
 
     def _read(self, first: int, count: int) -> tuple[bytes, bool]:
         offset, length = self._readable(first, count)
-        try:
-            return self._file.read(offset, length)
-        except ContentChanged as error:
-            self._fail(str(error))
-            raise
+        return self._ask(lambda file: file.read(offset, length))
+
+    def _ask(self, reading: Callable[[SharedFile], T]) -> T:
+        """The file, wherever it lies. Raises: ContentChanged, which is remembered."""
+        while True:
+            file = self._file
+            try:
+                return reading(file)
+            except ContentChanged as error:
+                if file is self._file:
+                    self._fail(str(error))
+                    raise
+                # it was relocated meanwhile: there, then
 
     def _readable(self, first: int, count: int) -> tuple[int, int]:
         if self.problem and not self._is_removed:

@@ -134,6 +134,12 @@ class Transfers:
         self._announce(video, "gone")
         self._followers.gone(video)
 
+    def moved(self, video: VideoId) -> None:
+        """What is here of it lies elsewhere now: whoever was refused meanwhile may ask again."""
+        stored = self._store.get(video)
+        if stored is not None and stored.is_whole:
+            self._followers.note(video, range(stored.shape.pieces))
+
     # Swarms.
 
     def _new_swarm(self, blocks: Blocks) -> Swarm:
