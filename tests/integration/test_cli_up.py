@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,38 @@ def test_a_file_or_no_folder_to_share_is_told(tmp_path: Path) -> None:
     answer = headwater("up", *folders, *ALONE, "--state", state)
     assert answer.returncode == 2
     assert "film.mp4 is a file" in answer.stderr and "there is no folder" in answer.stderr
+
+
+@pytest.mark.parametrize("what", ["null", "file", "closed"])
+def test_a_standard_input_that_nobody_can_close_is_refused(tmp_path: Path, what: str) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("text")
+    command = ["up", "--until-stdin-closes", *ALONE, "--state", str(tmp_path / "state")]
+    with (plain if what == "file" else Path(os.devnull)).open() as given:
+        answer = subprocess.run(
+            [*HEADWATER, *command],
+            stdin=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=partial(os.close, 0) if what == "closed" else None,
+        )
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "standard input is no pipe" in answer.stderr and answer.stderr.count("\n") == 1
+    assert not (tmp_path / "state").exists()
+
+
+def test_it_ends_when_the_other_end_of_standard_input_does(tmp_path: Path) -> None:
+    words = ["up", "--until-stdin-closes", "--http", "127.0.0.1:0", *ALONE]
+    with subprocess.Popen(
+        [*HEADWATER, *words, "--state", str(tmp_path / "state")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        lines(process, 5)
+        process.communicate()
+    assert process.returncode == 0
 
 
 def test_a_file_goes_from_node_to_node_by_name_alone(tmp_path: Path) -> None:

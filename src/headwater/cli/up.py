@@ -1,7 +1,7 @@
 """`headwater up`: run a node until Ctrl-C."""
 
 import os
-import sys
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,10 +96,11 @@ def up(
         },
     )
     _check_folders(asked)
+    parent = _stdin() if until_stdin_closes else None
     with state_lock(session.state):
         from headwater.cli.running import run_node  # takes a second: not for a refusal
 
-        run_node(session, asked, sys.stdin.fileno() if until_stdin_closes else None)
+        run_node(session, asked, parent)
 
 
 def _place(file: Path | None, name: str | None) -> dict[str, tuple[str, object]]:
@@ -121,6 +122,20 @@ def _place(file: Path | None, name: str | None) -> dict[str, tuple[str, object]]
         "link.loss_percent": place.loss_percent or None,
     }
     return {key: ("--topology", value) for key, value in shape.items()}
+
+
+def _stdin() -> int:
+    """Raises: LocalUsageError where nobody could hold its other end open."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        mode = 0
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(0):
+        return 0
+    raise LocalUsageError(
+        "--until-stdin-closes: standard input is no pipe, so nobody can close it; start this"
+        " from a program that holds the other end, or leave the flag out"
+    )
 
 
 def _settings_file(asked: Path | None) -> Path | None:
