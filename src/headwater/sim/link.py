@@ -1,0 +1,83 @@
+"""One end of a connection between two simulated nodes, and what travels on it."""
+
+from collections import deque
+from typing import NamedTuple, Protocol
+
+from headwater.wire.ids import NodeId
+from headwater.wire.live import LiveMessage
+
+__all__ = ["Flow", "Link", "Parcel", "Station"]
+
+
+class Parcel(NamedTuple):
+    """A part on its way to a neighbour, or the end of an answer to GetParts.
+
+    `ticket`: of a pushed part the number of its stream, of an answer the number of the question.
+    `is_end`: the answer is complete; it carries no part."""
+
+    seq: int
+    size_bytes: int
+    queued_s: float
+    stripe: int
+    ticket: int
+    is_push: bool
+    is_end: bool = False
+    is_forged: bool = False
+
+
+class Station(Protocol):
+    """A node as the network sees it."""
+
+    id: NodeId
+    is_source: bool
+    is_alive: bool
+    is_nat: bool
+    place: tuple[float, float]
+    side: int
+    """Nodes of different sides do not reach each other."""
+    links: "dict[NodeId, Link]"
+    banned: set[NodeId]
+
+    def linked(self, link: "Link") -> None: ...
+    def unlinked(self, link: "Link") -> None: ...
+    def message_came(self, link: "Link", message: LiveMessage) -> None: ...
+    def part_came(self, link: "Link", parcel: Parcel) -> None: ...
+    def parts_asked(self, link: "Link", ticket: int, seqs: tuple[int, ...]) -> None: ...
+
+
+class Flow:
+    """What one link carries of one kind, in order. `told_s`: the backlog that was told last."""
+
+    __slots__ = ("is_in_turn", "link", "told_s", "waiting")
+
+    def __init__(self, link: "Link") -> None:
+        self.link = link
+        self.waiting: deque[Parcel] = deque()
+        self.is_in_turn = False
+        self.told_s = 0.0
+
+
+class Link:
+    """What `owner` holds of its connection with `far`; `other` is the end over there.
+
+    `pushes`: the number of the stream that is open to it, by stripe. `asked`: what was asked of it,
+    by the question's number. `stream_s`, `control_s`: when the last of each stream arrives there:
+    nothing overtakes within a stream."""
+
+    __slots__ = (
+        *("owner", "far", "far_id", "other", "delay_s", "is_up", "is_cut"),
+        *("control_s", "stream_s", "pushes", "asked", "push_flow", "pull_flow"),
+    )
+    other: "Link"
+
+    def __init__(self, owner: Station, far: Station, delay_s: float) -> None:
+        self.owner, self.far, self.delay_s = owner, far, delay_s
+        self.far_id = far.id
+        self.is_up = True
+        self.is_cut = False
+        self.control_s = 0.0
+        self.stream_s: dict[int, float] = {}
+        self.pushes: dict[int, int] = {}
+        self.asked: dict[int, tuple[int, ...]] = {}
+        self.push_flow = Flow(self)
+        self.pull_flow = Flow(self)

@@ -1,0 +1,88 @@
+"""The live that is simulated: its parts, how large they are and when they were made."""
+
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from headwater.wire.frames import encode
+from headwater.wire.ids import LiveId
+from headwater.wire.live import PartInfo, sign_part
+
+__all__ = ["LIVE", "PART_HEAD_BYTES", "Format", "Stream"]
+
+LIVE = LiveId(b"simulated live".ljust(32, b"."))
+_HASH = bytes(32)
+_INIT_BYTES = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Of the live. A keyframe's part is `key_weight` times as large as the mean part."""
+
+    bitrate_bps: int = 4_000_000
+    part_s: float = 0.1
+    stripes: int = 4
+    parts_per_group: int = 10
+    key_weight: float = 2.5
+
+    @property
+    def stripe_bps(self) -> float:
+        return self.bitrate_bps / self.stripes
+
+
+def _head_bytes() -> int:
+    """What a part's signed header takes on the wire in front of its payload."""
+    info = PartInfo(LIVE, 1, 10_000, 10_000, 0, 2**40, 100_000, 2**50, 50_000, _HASH)
+    return len(encode(sign_part(Ed25519PrivateKey.from_private_bytes(_HASH), info)))
+
+
+PART_HEAD_BYTES = _head_bytes()
+
+
+class Stream:
+    """Parts are never forgotten here: `infos[seq]`, `made_s[seq]`."""
+
+    __slots__ = ("_epoch", "_group", "_in_group", "_init", "form", "infos", "made_s")
+
+    def __init__(self, form: Format) -> None:
+        self.form = form
+        self._epoch = 0
+        self._init = self._group = 0
+        self._in_group = 0
+        self.infos: list[PartInfo] = []
+        self.made_s: list[float] = []
+
+    def make_init(self, now: float) -> PartInfo:
+        """The first part of a new epoch."""
+        self._epoch += 1
+        self._init = self._group = len(self.infos)
+        self._in_group = 0
+        return self._add(_INIT_BYTES, 0.0, now)
+
+    def make(self, now: float) -> PartInfo:
+        form = self.form
+        is_key = self._in_group == 0
+        if is_key:
+            self._group = len(self.infos)
+        self._in_group = (self._in_group + 1) % form.parts_per_group
+        mean = form.bitrate_bps / 8 * form.part_s
+        rest = (form.parts_per_group - form.key_weight) / max(form.parts_per_group - 1, 1)
+        return self._add(int(mean * (form.key_weight if is_key else rest)), form.part_s, now)
+
+    def _add(self, size_bytes: int, duration_s: float, now: float) -> PartInfo:
+        moment_us = int(now * 1e6)
+        info = PartInfo(
+            live=LIVE,
+            epoch=self._epoch,
+            seq=len(self.infos),
+            group=self._group,
+            init=self._init,
+            pts_us=moment_us,
+            duration_us=int(duration_s * 1e6),
+            capture_us=moment_us,
+            size_bytes=size_bytes,
+            sha256=_HASH,
+        )
+        self.infos.append(info)
+        self.made_s.append(now)
+        return info
