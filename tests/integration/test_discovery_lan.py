@@ -19,13 +19,18 @@ Findings = asyncio.Queue[tuple[NodeId, list[str]]]
 
 
 def discovery(
-    node: NodeId, addresses: list[str], findings: Findings, config: DiscoveryConfig = HERE
+    node: NodeId,
+    addresses: list[str],
+    findings: Findings,
+    config: DiscoveryConfig = HERE,
+    poll_s: float | None = None,
 ) -> LanDiscovery:
     def found(node: NodeId, addresses: object) -> None:
         assert isinstance(addresses, list)
         findings.put_nowait((node, addresses))
 
-    return LanDiscovery(config, node, "somebody", addresses, found)
+    # a list of the test's own: what is in it is announced, now and when it changes
+    return LanDiscovery(config, node, lambda: ("somebody", tuple(addresses)), found, poll_s=poll_s)
 
 
 async def expect(findings: Findings, node: NodeId, addresses: list[str]) -> None:
@@ -54,6 +59,48 @@ def test_two_nodes_find_each_other_and_hear_of_a_move() -> None:
             await expect(at_a, b, ["127.0.0.1:4003"])
             first.cancel()
             third.cancel()
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("is_polled", [True, False])
+def test_a_node_that_changes_networks_announces_itself_anew(is_polled: bool) -> None:
+    async def check() -> None:
+        a, b = new_node(), new_node()
+        at_a, places = Findings(64), ["127.0.0.1:4002"]
+        moving = discovery(b, places, Findings(64), poll_s=0.01 if is_polled else None)
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(discovery(a, ["127.0.0.1:4001"], at_a).run())
+            second = group.create_task(moving.run())
+            await expect(at_a, b, ["127.0.0.1:4002"])
+            places[:] = ["127.0.0.1:4003", "192.0.2.7:4003"]
+            if not is_polled:
+                moving.look_again()
+            await expect(at_a, b, ["127.0.0.1:4003", "192.0.2.7:4003"])
+            first.cancel()
+            second.cancel()
+
+    asyncio.run(check())
+
+
+def test_a_node_bound_to_one_address_looks_only_when_told() -> None:
+    async def check() -> None:
+        looks = asyncio.Queue[None](64)
+
+        def own() -> tuple[str, tuple[str, ...]]:
+            loop.call_soon_threadsafe(looks.put_nowait, None)
+            return "somebody", ("127.0.0.1:4001",)
+
+        loop = asyncio.get_running_loop()
+        quiet = LanDiscovery(HERE, new_node(), own, lambda node, at: None, poll_s=None)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            running = group.create_task(quiet.run())
+            await looks.get()
+            assert looks.empty()
+            quiet.look_again()
+            await looks.get()
+            assert looks.empty()
+            running.cancel()
 
     asyncio.run(check())
 

@@ -48,8 +48,7 @@ def test_only_other_nodes_that_can_be_dialled_are_told_of() -> None:
     lan = LanDiscovery(
         DiscoveryConfig(),
         NODE,
-        "me",
-        [],
+        lambda: ("me", ()),
         lambda node, addresses: found.append((node, [*addresses])),
     )
     lan.tell(sent(describe(other, "other", ["192.0.2.7:1"])))

@@ -1,6 +1,7 @@
 """Finding other nodes on this network, and being found: DNS-SD over multicast DNS."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +14,15 @@ from headwater.link.addresses import dialable, parse
 from headwater.node.config import DiscoveryConfig
 from headwater.wire.ids import NodeId, parse_hex_id, short_id
 
-__all__ = ["SERVICE", "Found", "LanDiscovery", "describe", "understand"]
+__all__ = [
+    "ADDRESS_POLL_S",
+    "SERVICE",
+    "Announced",
+    "Found",
+    "LanDiscovery",
+    "describe",
+    "understand",
+]
 
 SERVICE = "_headwater._udp.local."
 MAX_TXT_BYTES = 255
@@ -21,10 +30,14 @@ MAX_TXT_BYTES = 255
 MAX_PENDING = 256
 RESOLVE_TIMEOUT_MS = 2000
 RETRY_S = 30.0
+ADDRESS_POLL_S = 3.0
+"""How often a machine that may change networks looks at its addresses."""
 _INSTANCE_DIGITS = 40
 """A DNS label holds 63 bytes; so many digits of an id are as unique."""
 
 Found = Callable[[NodeId, Sequence[str]], None]
+Announced = tuple[str, tuple[str, ...]]
+"""A node's name and its addresses."""
 
 log = logging.getLogger(__name__)
 
@@ -38,48 +51,89 @@ class LanDiscovery:
         self,
         config: DiscoveryConfig,
         node: NodeId,
-        name: str,
-        addresses: Sequence[str],
+        own: Callable[[], Announced],
         found: Found,
+        *,
+        poll_s: float | None = ADDRESS_POLL_S,
     ) -> None:
-        self._config, self._node, self._name = config, node, name
-        self._addresses, self._found = tuple(addresses), found
+        """`own`: what to announce, asked in a thread every `poll_s` (None: only when told)."""
+        self._config, self._node, self._own = config, node, own
+        self._found, self._poll_s = found, poll_s
+        self._look = asyncio.Event()
         self._names: asyncio.Queue[str] = asyncio.Queue(MAX_PENDING)
+
+    def look_again(self) -> None:
+        """What is to be announced may have changed."""
+        self._look.set()
 
     async def run(self) -> None:
         """Until cancelled. A network that does not allow it is a warning; it is tried again
         later."""
         is_told = False
+        announced: Announced = ("", ())
         while True:
             try:
-                await self._run_once()
+                announced = await asyncio.to_thread(self._own)
+                await self._run_once(announced)
+                continue
             except (OSError, RuntimeError, ZeroconfError) as error:  # RuntimeError: no interface
                 level = logging.DEBUG if is_told else logging.WARNING
                 log.log(level, "discovery.lan_unavailable", extra={"reason": str(error)})
                 is_told = True
-            await asyncio.sleep(RETRY_S)
+            try:
+                async with asyncio.timeout(RETRY_S):
+                    await self._until_changed(announced)
+            except TimeoutError:
+                pass
 
-    async def _run_once(self) -> None:
+    async def _until_changed(self, announced: Announced) -> None:
+        """Until there is something else to announce."""
+        while True:
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    await self._look.wait()
+            except TimeoutError:
+                pass
+            self._look.clear()  # before the look: what changes during it is looked at again
+            if await asyncio.to_thread(self._own) != announced:
+                return
+
+    async def _run_once(self, announced: Announced) -> None:
+        """Until something changed. Sockets are opened anew then: a new network has others."""
         one = self._config.interface
         zeroconf = AsyncZeroconf(
             interfaces=[one] if one else InterfaceChoice.All, ip_version=IPVersion.V4Only
         )
+        browser = None
         try:
-            AsyncServiceBrowser(zeroconf.zeroconf, SERVICE, handlers=[self._heard])
+            await zeroconf.zeroconf.async_wait_for_start()
+            browser = AsyncServiceBrowser(zeroconf.zeroconf, SERVICE, handlers=[self._heard])
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._announce(zeroconf), name="discovery.announce")
-                group.create_task(self._resolve(zeroconf.zeroconf), name="discovery.resolve")
+                tasks = [
+                    group.create_task(
+                        self._announce(zeroconf, announced), name="discovery.announce"
+                    ),
+                    group.create_task(self._resolve(zeroconf.zeroconf), name="discovery.resolve"),
+                ]
+                await self._until_changed(announced)
+                for task in tasks:
+                    task.cancel()
         except* (OSError, ZeroconfError) as errors:
             raise errors.exceptions[0] from None
         finally:
+            with contextlib.suppress(ZeroconfError):
+                await zeroconf.zeroconf.async_wait_for_start()  # else its sockets would stay open
+            if browser is not None:
+                await browser.async_cancel()
             await zeroconf.async_close()
 
-    async def _announce(self, zeroconf: AsyncZeroconf) -> None:
+    async def _announce(self, zeroconf: AsyncZeroconf, announced: Announced) -> None:
         # The instance's name is ours alone: nothing needs to be probed for, which saves 0.7 s.
-        await (await zeroconf.async_register_service(self._service(), cooperating_responders=True))
+        service = self._service(*announced)
+        await (await zeroconf.async_register_service(service, cooperating_responders=True))
 
-    def _service(self) -> AsyncServiceInfo:
-        local = [parse(address) for address in self._addresses]
+    def _service(self, name: str, addresses: Sequence[str]) -> AsyncServiceInfo:
+        local = [parse(address) for address in addresses]
         instance = self._node.hex()[:_INSTANCE_DIGITS]
         return AsyncServiceInfo(
             SERVICE,
@@ -87,7 +141,7 @@ class LanDiscovery:
             port=local[0].port if local else 0,
             server=f"{instance}.local.",
             parsed_addresses=list(dict.fromkeys(str(a.ip) for a in local if a.ip.version == 4)),
-            properties=describe(self._node, self._name, self._addresses),
+            properties=describe(self._node, name, addresses),
         )
 
     def _heard(

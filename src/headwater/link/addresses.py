@@ -8,7 +8,7 @@ import ifaddr
 
 from headwater.errors import LocalUsageError
 
-__all__ = ["Address", "dialable", "parse", "reachable", "sockets_for"]
+__all__ = ["Address", "dialable", "is_everywhere", "parse", "reachable", "sockets_for"]
 
 MAX_ADDRESSES = 16
 """As many as a node record holds."""
@@ -48,6 +48,12 @@ def dialable(addresses: Iterable[str]) -> list[str]:
     return list(kept)[:MAX_ADDRESSES]
 
 
+def is_everywhere(bind: str) -> bool:
+    """Whether a node bound so is wherever its machine is: its addresses may change. Raises:
+    ValueError."""
+    return parse(bind).ip.is_unspecified
+
+
 def sockets_for(bind: str) -> list[str]:
     """What to bind for the setting `bind`, one socket for each IP version.
 
@@ -76,7 +82,7 @@ def reachable(
     `interfaces`: the machine's own addresses; None asks the system."""
     configured = parse(bind).ip
     sockets = [parse(text) for text in bound]
-    if not configured.is_unspecified:
+    if not is_everywhere(bind):
         return tuple(str(s) for s in sockets if s.ip == configured)
     own = [_ip(text) for text in (_interfaces() if interfaces is None else interfaces)]
     ports = {s.ip.version: s.port for s in sockets}

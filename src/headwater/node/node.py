@@ -13,8 +13,9 @@ from pathlib import Path
 from headwater.catalog.catalogue import Catalogue
 from headwater.catalog.gossip import Gossip
 from headwater.discovery.invitation import Invitation
-from headwater.discovery.lan import LanDiscovery
+from headwater.discovery.lan import ADDRESS_POLL_S, LanDiscovery
 from headwater.errors import NotFound
+from headwater.link.addresses import is_everywhere
 from headwater.link.identity import load_identity
 from headwater.link.iroh import bind
 from headwater.link.port import Endpoint
@@ -167,15 +168,15 @@ class Node:
             join=config.discovery.join,
             mesh_secret=config.link.mesh_secret,
         )
+        self._lan = LanDiscovery(
+            config.discovery,
+            me,
+            lambda: (self.name, endpoint.addresses()),
+            self._mesh.found,
+            poll_s=ADDRESS_POLL_S if is_everywhere(config.link.bind) else None,
+        )
 
     async def _run_parts(self) -> None:
-        lan = LanDiscovery(
-            self.config.discovery,
-            self.identity.node,
-            self.name,
-            self._endpoint.addresses(),
-            self._mesh.found,
-        )
         parts = {
             "web": self.web.run(),
             "gossip": self.gossip.run(),
@@ -188,7 +189,7 @@ class Node:
             "mesh": self._mesh.run(),
         }
         if self.config.discovery.lan:
-            parts["lan"] = lan.run()
+            parts["lan"] = self._lan.run()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(part, name=f"node.{name}") for name, part in parts.items()]
             write_runtime(self.config.state, self.page, self.token)
@@ -242,6 +243,7 @@ class Node:
             if rate is not None:
                 limit.change(rate)
         self._records.renew()
+        self._lan.look_again()
         self.events.publish(Event("settings"))
 
     def block(self, node: NodeId) -> None:
