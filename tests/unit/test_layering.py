@@ -14,6 +14,7 @@ ROOT = Path(headwater.__file__).parent
 
 PURE = (
     "headwater.wire",
+    "headwater.overlay",
     "headwater.store.shape",
     "headwater.store.bitmap",
     "headwater.transfer.flights",

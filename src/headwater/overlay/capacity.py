@@ -1,0 +1,144 @@
+"""How many children a node feeds, who gives way to whom. Pure.
+
+A slot is one stripe to one child. Capacity comes first: a joiner that can serve at least
+`displace_ratio` times as much as a child takes that child's place and adopts it, so that weak
+uplinks end up as leaves; with a rule by delay alone, weak nodes fill the first slots and starve
+everybody behind them."""
+
+import math
+from dataclasses import dataclass
+
+from headwater.overlay.limits import Limits
+from headwater.wire.ids import NodeId
+
+__all__ = ["Capacity", "Child"]
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """One stripe to one child. `leaving_at`: handed over, fed until then."""
+
+    node: NodeId
+    stripe: int
+    first: int
+    slots: int
+    leaving_at: float = math.inf
+    slow_since: float = math.inf
+
+    @property
+    def is_staying(self) -> bool:
+        return self.leaving_at == math.inf
+
+
+class Capacity:
+    """Slots and who has them. Shape: at most `slots` children stay; those handed over are at most
+    a quarter more, and leave soon."""
+
+    def __init__(self, stripes: int, slots: int, limits: Limits, *, is_source: bool) -> None:
+        self._limits, self._stripes, self._is_source = limits, stripes, is_source
+        self.of: list[dict[NodeId, Child]] = [{} for _ in range(stripes)]
+        self.targets: list[tuple[NodeId, ...]] = [()] * stripes
+        self.used = self.leaving = 0
+        self._withheld, self._calm_at = 0, math.inf
+        self.given = 0
+        self.slots = 0
+        self.set_uplink(slots)
+
+    @property
+    def free(self) -> int:
+        return max(0, self.slots - self.used)
+
+    def set_uplink(self, slots: int) -> None:
+        """Measured or configured. A source has to let every stripe out at least once."""
+        self.given = max(slots, self._stripes) if self._is_source else max(0, slots)
+        self._settle()
+
+    def _settle(self) -> None:
+        least = self._stripes if self._is_source else 0
+        self.slots = max(least, self.given - self._withheld)
+
+    def has_room(self, stripe: int) -> bool:
+        """A source spreads its slots evenly: a stripe that does not leave it reaches nobody."""
+        if self.used >= self.slots:
+            return False
+        share = -(-self.slots // self._stripes)
+        return not self._is_source or len(self.of[stripe]) < share
+
+    def add(self, node: NodeId, stripe: int, first: int, slots: int) -> Child:
+        child = self.of[stripe][node] = Child(node, stripe, first, slots)
+        self.used += 1
+        self.targets[stripe] = tuple(self.of[stripe])
+        return child
+
+    def remove(self, node: NodeId, stripe: int) -> bool:
+        child = self.of[stripe].pop(node, None)
+        if child is None:
+            return False
+        if not child.is_staying:
+            self.leaving -= 1
+        else:
+            self.used -= 1
+        self.targets[stripe] = tuple(self.of[stripe])
+        return True
+
+    def hand_over(self, child: Child, until: float) -> None:
+        if child.is_staying:
+            self.used -= 1
+            self.leaving += 1
+        child.leaving_at = until
+
+    def take_back(self, child: Child) -> None:
+        if not child.is_staying:
+            self.used += 1
+            self.leaving -= 1
+        child.leaving_at = math.inf
+
+    def weaker(self, stripe: int, slots: int) -> Child | None:
+        """The child of this stripe that should make place for a joiner with so many slots."""
+        if slots < 1 or self.leaving >= max(1, self.slots // 4):
+            return None
+        staying = [child for child in self.of[stripe].values() if child.is_staying]
+        weakest = min(staying, key=lambda child: child.slots, default=None)
+        if weakest is None or weakest.slots * self._limits.displace_ratio > slots:
+            return None
+        return weakest
+
+    def surplus(self) -> Child | None:
+        """The weakest child, when there are more than slots."""
+        if self.used <= self.slots:
+            return None
+        staying = [c for each in self.of for c in each.values() if c.is_staying]
+        return min(staying, key=lambda child: child.slots, default=None)
+
+    def stripes_of(self, node: NodeId) -> list[int]:
+        return [stripe for stripe, children in enumerate(self.of) if node in children]
+
+    def backlogged(self, node: NodeId, stripe: int, delay_s: float, now: float) -> Child | None:
+        """Note how long this child's oldest part waits. Returns the child when that is too long
+        for too long; then a slot is withheld as well, for the uplink may be to blame."""
+        child = self.of[stripe].get(node)
+        if child is None:
+            return None
+        if delay_s < self._limits.backlog_s:
+            child.slow_since = math.inf
+            return None
+        child.slow_since = min(child.slow_since, now)
+        if now - child.slow_since < self._limits.backlog_for_s or not child.is_staying:
+            return None
+        child.slow_since = math.inf
+        if self._withheld < self.given // 2:
+            self._withheld += 1
+        self._calm_at = now + self._limits.calm_s
+        self._settle()
+        return child
+
+    def tick(self, now: float) -> list[Child]:
+        """Give withheld slots out again after calm; returns handed-over children whose time is
+        up."""
+        if now >= self._calm_at and self._withheld:
+            self._withheld -= 1
+            self._calm_at = now + self._limits.calm_s
+            self._settle()
+        if not self.leaving:
+            return []
+        return [c for each in self.of for c in each.values() if c.leaving_at <= now]

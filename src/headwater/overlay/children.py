@@ -1,0 +1,133 @@
+"""The side of an overlay that feeds others: who is accepted, redirected, handed over. Pure."""
+
+from headwater.overlay.capacity import Capacity, Child
+from headwater.overlay.commands import Forward, StartPush, StopPush
+from headwater.overlay.common import Common
+from headwater.overlay.feed import Feed
+from headwater.overlay.partner import Partner
+from headwater.wire.ids import NodeId
+from headwater.wire.live import MAX_ANCESTORS, Accept, Hold, Path, Redirect, Subscribe
+
+__all__ = ["Children", "moves"]
+
+
+def moves(mine: NodeId, other: NodeId, stripe: int) -> bool:
+    """Of two nodes that ask each other at the same time, whether `mine` becomes the child."""
+    return mine[stripe:] + mine[:stripe] < other[stripe:] + other[:stripe]
+
+
+class Children:
+    """Answers Subscribe, and keeps children told of their ancestors."""
+
+    def __init__(self, common: Common, feeds: list[Feed], capacity: Capacity) -> None:
+        self._common, self._feeds, self.capacity = common, feeds, capacity
+
+    def subscribe(self, partner: Partner, message: Subscribe, now: float) -> None:
+        """Accept, or Redirect: when it would close a loop, when this stripe does not flow here,
+        when there is no slot and no weaker child."""
+        node, stripe, capacity = partner.node, message.stripe, self.capacity
+        partner.slots = message.slots
+        child = capacity.of[stripe].get(node)
+        if self._is_refused(node, stripe):
+            self._redirect(node, stripe, now)
+        elif child is not None and (child.is_staying or capacity.has_room(stripe)):
+            capacity.take_back(child)
+            child.first, child.slots = message.first, message.slots
+            self._welcome(child)
+        elif child is not None:
+            self._redirect(node, stripe, now)
+        elif capacity.has_room(stripe):
+            self._welcome(capacity.add(node, stripe, message.first, message.slots))
+        elif (weaker := capacity.weaker(stripe, message.slots)) is not None:
+            self.hand_over(weaker, (node,), now)
+            self._welcome(capacity.add(node, stripe, message.first, message.slots))
+        else:
+            self._redirect(node, stripe, now)
+
+    def _is_refused(self, node: NodeId, stripe: int) -> bool:
+        if self._common.is_source:
+            return False
+        feed = self._feeds[stripe]
+        if not feed.is_flowing() or node in feed.path or len(feed.path) >= MAX_ANCESTORS - 1:
+            return True
+        if feed.asked == node:
+            if moves(self._common.me, node, stripe):
+                return True
+            feed.asked = None
+        return False
+
+    def _welcome(self, child: Child) -> None:
+        common = self._common
+        path = self._feeds[child.stripe].path
+        common.send(child.node, Accept(common.live, child.stripe, path))
+        first = max(child.first, common.window.base)
+        common.out.append(StartPush(child.node, child.stripe, first))
+
+    def _redirect(self, node: NodeId, stripe: int, now: float) -> None:
+        common = self._common
+        common.send(node, Redirect(common.live, stripe, self.others(node, stripe, now)))
+
+    def others(self, node: NodeId, stripe: int, now: float) -> tuple[NodeId, ...]:
+        """Who may feed `node`: those said to have room, then our own strong children."""
+        common = self._common
+        path = self._feeds[stripe].path
+        children = self.capacity.of[stripe]
+        roomy = sorted(
+            (p for p in common.partners.values() if p.free > 0 and p.avoid_until <= now),
+            key=lambda p: -p.free,
+        )
+        strong = sorted(
+            (c for c in children.values() if c.slots > 0), key=lambda child: -child.slots
+        )
+        half = common.limits.names_per_message // 2
+        names = [*(p.node for p in roomy[:half]), *(c.node for c in strong[:half])]
+        if self._feeds[stripe].parent is not None and len(names) < half:
+            names.extend(path[:2])
+        return tuple(dict.fromkeys(name for name in names if name != node))
+
+    def hand_over(self, child: Child, to: tuple[NodeId, ...], now: float) -> None:
+        """Send a child elsewhere; it keeps its feed until it flows there, or for keep_ms."""
+        common = self._common
+        keep_ms = common.limits.keep_ms
+        names = to or self.others(child.node, child.stripe, now)
+        self.capacity.hand_over(child, now + keep_ms / 1000)
+        common.send(child.node, Redirect(common.live, child.stripe, names, keep_ms))
+
+    def remove(self, node: NodeId, stripe: int, *, is_linked: bool) -> None:
+        if self.capacity.remove(node, stripe) and is_linked:
+            self._common.out.append(StopPush(node, stripe))
+
+    def remove_all(self, node: NodeId, *, is_linked: bool) -> None:
+        for stripe in self.capacity.stripes_of(node):
+            self.remove(node, stripe, is_linked=is_linked)
+
+    def forward(self, seq: int, source: NodeId | None, *, is_newest: bool) -> None:
+        """Push a part on: to all of its stripe's children, or when it is a repaired one, to those
+        that asked for parts so old."""
+        stripe = seq % self._common.stripes
+        targets = self.capacity.targets[stripe]
+        if not targets:
+            return
+        if not is_newest:
+            children = self.capacity.of[stripe]
+            targets = tuple(n for n in targets if n != source and children[n].first <= seq)
+        if targets:
+            self._common.out.append(Forward(seq, targets))
+
+    def tell_path(self, stripe: int) -> None:
+        common = self._common
+        path = self._feeds[stripe].path
+        for node in self.capacity.targets[stripe]:
+            common.send(node, Path(common.live, stripe, path))
+
+    def tell_hold(self, stripe: int) -> None:
+        common = self._common
+        for node in self.capacity.targets[stripe]:
+            common.send(node, Hold(common.live, stripe))
+            common.counters.holds += 1
+
+    def tick(self, now: float) -> None:
+        for child in self.capacity.tick(now):
+            self.remove(child.node, child.stripe, is_linked=True)
+        while (surplus := self.capacity.surplus()) is not None:
+            self.hand_over(surplus, (), now)

@@ -1,0 +1,74 @@
+"""Which neighbour should feed a stripe. Pure."""
+
+from collections.abc import Iterable
+
+from headwater.overlay.common import Common
+from headwater.overlay.feed import Feed
+from headwater.overlay.partner import Partner
+from headwater.wire.ids import NodeId
+
+__all__ = ["best_parent", "cost_s"]
+
+FULL_S = 1.0
+"""What it seems to cost to ask a node without a free slot: the others first."""
+DISPLACE_S = 0.05
+"""The same, when we are strong enough to be taken in all the same."""
+STRONG_SLOTS = 2
+HINTED_S = 0.5
+"""Who was named by a parent that sends us away is expected to have room."""
+STALE_S = 1.5
+"""Whose edge has not grown for so long has no feed itself."""
+
+
+def cost_s(common: Common, partner: Partner, feed: Feed, own_lag_s: float | None) -> float:
+    """How much later than now parts would come from this partner. Units: seconds; a guess as long
+    as it has announced little. `own_lag_s`: as Partner.lag_s, of ourselves."""
+    limits = common.limits
+    late = partner.lateness_s[feed.index]
+    if late is None:
+        late = partner.lag_s - own_lag_s if own_lag_s is not None else partner.rtt_s / 2
+    late += partner.service_s(common.part_s, limits.uplink_share)
+    return late
+
+
+def is_able(common: Common, partner: Partner, feed: Feed, now: float) -> bool:
+    """It has the stripe as fresh as we know it, and has not turned us away lately."""
+    stripe = feed.index
+    if partner.edge < 0 or partner.avoid_until > now or partner.refused_until[stripe] > now:
+        return False
+    if now - partner.heard_at > STALE_S:
+        return False
+    edge = common.window.edge
+    return partner.edge >= edge - common.limits.behind_s / common.part_s
+
+
+def best_parent(
+    common: Common,
+    feeds: list[Feed],
+    feed: Feed,
+    excluded: Iterable[NodeId],
+    slots: int,
+    own_lag_s: float | None,
+    now: float,
+) -> tuple[Partner, float] | None:
+    """The partner that costs the least, and its cost in seconds. `slots`: our own."""
+    limits = common.limits
+    best: Partner | None = None
+    best_s = float("inf")
+    first_lag_s = None
+    if own_lag_s is None:
+        first_lag_s = min((p.lag_s for p in common.partners.values() if p.edge >= 0), default=0.0)
+    for partner in common.partners.values():
+        if partner.node in excluded or not is_able(common, partner, feed, now):
+            continue
+        cost = cost_s(common, partner, feed, first_lag_s if own_lag_s is None else own_lag_s)
+        if partner.free <= 0:
+            cost += DISPLACE_S if slots >= STRONG_SLOTS else FULL_S
+        if partner.node in feed.hinted:
+            cost -= HINTED_S
+        if not partner.is_root:
+            same = sum(1 for f in feeds if f is not feed and partner.node in (f.parent, f.asked))
+            cost += same * limits.same_parent_s
+        if cost < best_s:
+            best, best_s = partner, cost
+    return (best, best_s) if best is not None else None

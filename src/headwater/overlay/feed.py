@@ -1,0 +1,52 @@
+"""One stripe as it reaches us: its parent, and what is under way to find another. Pure."""
+
+import math
+from dataclasses import dataclass
+
+from headwater.wire.ids import NodeId
+
+__all__ = ["Feed"]
+
+
+@dataclass(slots=True, eq=False)
+class Feed:
+    """Units: seconds by our clock; `inf` where a time is not set."""
+
+    index: int
+    parent: NodeId | None = None
+    path: tuple[NodeId, ...] = ()
+    """Ancestors, the parent first."""
+    since: float = 0.0
+    """When the parent accepted us."""
+    pushed: int = -1
+    """The newest part that the parent has pushed, or the one before the first we asked for."""
+    is_silent: bool = False
+    """The parent's next part is overdue though it exists."""
+    has_flowed: bool = False
+    """The parent has pushed something."""
+    leave_by: float = math.inf
+    """The parent has told us to go elsewhere until then."""
+    retiring: NodeId | None = None
+    """The parent before, kept until the new one flows."""
+    retire_at: float = math.inf
+    asked: NodeId | None = None
+    answer_by: float = math.inf
+    asked_first: int = 0
+    seek_at: float = 0.0
+    """Not before, is another parent looked for."""
+    hold_until: float = 0.0
+    hold_since: float = 0.0
+    hinted: tuple[NodeId, ...] = ()
+    """Whom the last Redirect named."""
+    better: NodeId | None = None
+    """Another parent would be better..."""
+    better_since: float = 0.0
+    """...since then."""
+
+    def is_flowing(self) -> bool:
+        return self.parent is not None and not self.is_silent
+
+    def lose_parent(self) -> None:
+        self.parent, self.path = None, ()
+        self.is_silent, self.leave_by = False, math.inf
+        self.better = None

@@ -1,0 +1,285 @@
+"""The side of an overlay that is fed: a parent for each stripe, found, watched and replaced. Pure.
+
+seeking --Subscribe--> asking --Accept--> fed --part--> flowing
+   ^                     | Redirect, no answer            | next part overdue though it exists
+   |                     v                                v
+   +---------- another partner, or names to dial        silent: graft the best other partner
+   +---------------- link gone, LiveLeave, a loop, sent away ---+
+"""
+
+import math
+from collections.abc import Callable
+
+from headwater.overlay.children import Children, moves
+from headwater.overlay.choice import best_parent
+from headwater.overlay.common import Common
+from headwater.overlay.feed import Feed
+from headwater.overlay.partner import Partner
+from headwater.overlay.repair import Repair
+from headwater.wire.ids import NodeId
+from headwater.wire.live import Accept, Hold, Path, Redirect, Subscribe, Unsubscribe
+
+__all__ = ["Feeds"]
+
+RETRY_S = 0.15
+"""Between two looks for a parent while nobody is able."""
+RETIRE_S = 1.0
+"""A former parent is let go after that even if the new one has not flowed yet."""
+LOOP_S = 3.0
+
+
+class Feeds:
+    """Parents of all stripes. `dial` is told names that a Redirect or a lost parent leaves."""
+
+    def __init__(
+        self,
+        common: Common,
+        feeds: list[Feed],
+        children: Children,
+        repair: Repair,
+        dial: Callable[[tuple[NodeId, ...], float], None],
+        punish: Callable[[Partner, str, float], None],
+    ) -> None:
+        self._common, self.feeds, self._children = common, feeds, children
+        self._repair, self._dial, self._punish = repair, dial, punish
+        self._switched_at = -math.inf
+
+    # What others say.
+
+    def accepted(self, partner: Partner, message: Accept, now: float) -> None:
+        common, feed, node = self._common, self.feeds[message.stripe], partner.node
+        if feed.asked != node and feed.parent is not None:
+            if feed.parent != node:  # too late: another one feeds us
+                common.send(node, Unsubscribe(common.live, feed.index))
+            return
+        if feed.asked == node:
+            feed.asked = None
+        partner.is_root = not message.ancestors
+        if self._is_loop(message.ancestors) or node in self._children.capacity.of[feed.index]:
+            common.counters.loops += 1
+            partner.refused_until[feed.index] = now + common.spread(LOOP_S)
+            common.send(node, Unsubscribe(common.live, feed.index))
+            self.seek(feed, now)
+            return
+        self._adopt(feed, partner, message.ancestors, now)
+
+    def _adopt(
+        self, feed: Feed, partner: Partner, ancestors: tuple[bytes, ...], now: float
+    ) -> None:
+        common, node = self._common, partner.node
+        if feed.parent is not None and feed.parent != node:
+            self._retire(feed, now)
+        feed.parent, feed.since = node, now
+        feed.path = (node, *(NodeId(each) for each in ancestors))
+        feed.is_silent = feed.has_flowed = False
+        feed.leave_by, feed.better = math.inf, None
+        feed.pushed = feed.asked_first - common.stripes
+        feed.hinted = ()
+        partner.free = max(0, partner.free - 1)
+        common.cadence.relearn(feed.index)
+        self._children.tell_path(feed.index)
+
+    def _retire(self, feed: Feed, now: float) -> None:
+        """Keep the parent before until the new one flows."""
+        if feed.retiring is not None and feed.retiring != feed.parent:
+            self._let_go(feed.retiring, feed.index)
+        feed.retiring, feed.retire_at = feed.parent, now + RETIRE_S
+
+    def _let_go(self, node: NodeId, stripe: int) -> None:
+        if node in self._common.partners:
+            self._common.send(node, Unsubscribe(self._common.live, stripe))
+
+    def redirected(self, partner: Partner, message: Redirect, now: float) -> None:
+        common, feed, node = self._common, self.feeds[message.stripe], partner.node
+        names = tuple(NodeId(each) for each in message.nodes if each != common.me)
+        if node not in (feed.asked, feed.parent):
+            return
+        partner.refused_until[feed.index] = now + common.spread(common.limits.refused_s)
+        feed.hinted = names[: common.limits.hints]
+        self._dial(feed.hinted, now)
+        if node == feed.asked:
+            feed.asked = None
+            if message.nodes == ():
+                partner.free = 0
+        if node == feed.parent:
+            feed.leave_by = now + message.keep_ms / 1000
+        self.seek(feed, now)
+
+    def path_changed(self, partner: Partner, message: Path, now: float) -> None:
+        common, feed, node = self._common, self.feeds[message.stripe], partner.node
+        if feed.parent != node:
+            return
+        path = (node, *(NodeId(each) for each in message.ancestors))
+        if self._is_loop(message.ancestors):
+            is_mutual = node in self._children.capacity.of[feed.index]
+            if is_mutual and moves(common.me, node, feed.index):
+                self._children.remove(node, feed.index, is_linked=True)
+                return
+            common.counters.loops += 1
+            partner.refused_until[feed.index] = now + common.spread(LOOP_S)
+            common.send(node, Unsubscribe(common.live, feed.index))
+            feed.lose_parent()
+            self.seek(feed, now)
+        elif path != feed.path:
+            feed.path = path
+            self._children.tell_path(feed.index)
+
+    def _is_loop(self, ancestors: tuple[bytes, ...]) -> bool:
+        return self._common.me in ancestors
+
+    def held(self, partner: Partner, message: Hold, now: float) -> None:
+        limits, feed = self._common.limits, self.feeds[message.stripe]
+        if feed.parent != partner.node:
+            return
+        if now > feed.hold_until + limits.max_hold_s:
+            feed.hold_since = now
+        was_held = feed.hold_until > now
+        feed.hold_until = min(now + limits.hold_s, feed.hold_since + limits.max_hold_s)
+        if not was_held and feed.hold_until > now:
+            self._children.tell_hold(feed.index)
+
+    def lost(self, node: NodeId, now: float) -> None:
+        """The link to a node is gone, or it takes part no more."""
+        for feed in self.feeds:
+            if feed.retiring == node:
+                feed.retiring, feed.retire_at = None, math.inf
+            if feed.asked == node:
+                feed.asked = None
+            if feed.parent == node:
+                self._dial(feed.path[1:3], now)
+                feed.lose_parent()
+                self._common.counters.grafts += 1
+                self._hold_children(feed)
+            if feed.parent is None and feed.asked is None:
+                self.seek(feed, now)
+
+    # Parts.
+
+    def pushed(self, partner: Partner, seq: int, now: float) -> bool:
+        """A part came on a stream of this partner; whether it is the stripe's parent."""
+        feed = self.feeds[seq % self._common.stripes]
+        if feed.parent != partner.node:
+            return feed.retiring == partner.node or feed.asked == partner.node
+        if seq > feed.pushed:
+            feed.pushed = seq
+        feed.is_silent, feed.has_flowed = False, True
+        if feed.retiring is not None:
+            self._let_go(feed.retiring, feed.index)
+            feed.retiring, feed.retire_at = None, math.inf
+        return True
+
+    # Looking.
+
+    def seek(self, feed: Feed, now: float) -> None:
+        """Ask the best partner for this stripe, unless one is asked already."""
+        common = self._common
+        if common.is_source or feed.asked is not None:
+            return
+        excluded = [*self._children.capacity.of[feed.index]]
+        if feed.parent is not None:
+            excluded.append(feed.parent)
+        found = best_parent(
+            common, self.feeds, feed, excluded, self._children.capacity.slots, self.own_lag(), now
+        )
+        if found is None:
+            feed.seek_at = now + RETRY_S
+            return
+        self._ask(feed, found[0], now)
+
+    def _ask(self, feed: Feed, partner: Partner, now: float) -> None:
+        common = self._common
+        feed.asked = partner.node
+        feed.answer_by = now + common.limits.answer_s + 3 * partner.rtt_s
+        feed.asked_first = self._first(feed, partner)
+        slots = self._children.capacity.slots
+        common.send(partner.node, Subscribe(common.live, feed.index, feed.asked_first, slots))
+
+    def _first(self, feed: Feed, partner: Partner) -> int:
+        """From which part on: the oldest that is missing and not asked for, else the next."""
+        stripes, window = self._common.stripes, self._common.window
+        edge = window.edge if window.edge >= 0 else partner.edge
+        first = edge + 1 + (feed.index - edge - 1) % stripes
+        low = self._repair.low()
+        if low >= 0 and not feed.is_flowing():
+            for seq in window.missing(low, window.edge):
+                if seq % stripes == feed.index and not self._repair.is_asked(seq):
+                    return seq
+        return first
+
+    def own_lag(self) -> float | None:
+        """When our edge came minus its nominal time; None before there is one."""
+        edge = self._common.window.edge
+        came = self._common.arrivals.when(edge) if edge >= 0 else None
+        return came - edge * self._common.part_s if came is not None else None
+
+    def check(self, top: int, now: float) -> float:
+        """Act on what is overdue, `top` being the newest part known to exist. Returns when to
+        look again."""
+        if self._common.is_source:
+            return math.inf
+        return min(self._check(feed, top, now) for feed in self.feeds)
+
+    def _check(self, feed: Feed, top: int, now: float) -> float:
+        if feed.asked is not None and now >= feed.answer_by:
+            self._no_answer(feed, now)
+        if feed.retiring is not None and now >= feed.retire_at:
+            self._let_go(feed.retiring, feed.index)
+            feed.retiring, feed.retire_at = None, math.inf
+        if feed.parent is not None and now >= feed.leave_by:
+            feed.lose_parent()
+        again = min(feed.retire_at, feed.leave_by)
+        if feed.asked is not None:
+            again = min(again, feed.answer_by)
+        elif feed.parent is None or feed.is_silent or feed.leave_by < math.inf:
+            if now >= feed.seek_at:
+                self.seek(feed, now)
+            again = min(again, feed.answer_by if feed.asked is not None else feed.seek_at)
+        if feed.parent is not None and not feed.is_silent:
+            overdue_at = self._overdue_at(feed, top, now)
+            if now >= overdue_at:
+                self._fell_silent(feed, now)
+                return min(again, now + RETRY_S)
+            again = min(again, overdue_at)
+        return again
+
+    def _no_answer(self, feed: Feed, now: float) -> None:
+        partner = self._common.partners.get(feed.asked) if feed.asked is not None else None
+        if partner is not None:
+            partner.refused_until[feed.index] = now + self._common.spread(
+                2 * self._common.limits.refused_s
+            )
+        feed.asked = None
+        self.seek(feed, now)
+
+    def _overdue_at(self, feed: Feed, top: int, now: float) -> float:
+        """When the parent counts as silent; never, unless parts are known that it owes."""
+        common, limits = self._common, self._common.limits
+        owed = feed.pushed + common.stripes
+        if owed > top:
+            return math.inf
+        patience = limits.silence_s + 2 * common.cadence.jitter_s[feed.index]
+        due = max(common.cadence.expected(owed, feed.since), feed.since)
+        if not feed.has_flowed:
+            patience = max(patience, 2.5 * common.part_s * common.stripes)
+        return max(due + patience, feed.hold_until)
+
+    def _fell_silent(self, feed: Feed, now: float) -> None:
+        """Graft: another parent is asked; the silent one is remembered."""
+        common = self._common
+        feed.is_silent = True
+        common.counters.grafts += 1
+        partner = common.partners.get(feed.parent) if feed.parent is not None else None
+        if partner is not None:
+            self._punish(partner, "its stripe stood still", now)
+        self._hold_children(feed)
+        self.seek(feed, now)
+
+    def _hold_children(self, feed: Feed) -> None:
+        self._children.tell_hold(feed.index)
+
+    def leave(self) -> None:
+        for feed in self.feeds:
+            for node in {feed.parent, feed.retiring, feed.asked} - {None}:
+                if node is not None:
+                    self._let_go(node, feed.index)
+            feed.parent = feed.retiring = feed.asked = None

@@ -1,0 +1,86 @@
+"""When a part is due here, and how late a neighbour would have been with it. Pure.
+
+No clock is compared. A part is due when its stripe's usual delay behind the media's own time line
+has passed; a neighbour's lateness is when its announcement of a part arrived here minus when the
+part itself did: what its feed would have been worth to us, transmission excepted."""
+
+from array import array
+
+__all__ = ["Arrivals", "Cadence"]
+
+MEMORY_PARTS = 128
+"""Arrival times kept: announcements are at most a second or two old."""
+WEIGHT = 0.25
+FIRST_WEIGHT = 0.5
+FIRST_SAMPLES = 4
+RESYNC_S = 1.0
+"""Off by more than that, the media's time line has jumped, not one part."""
+
+
+class Cadence:
+    """Per stripe the usual time from a part's place in the media to its arrival, and the mean
+    deviation from it. Units: seconds."""
+
+    __slots__ = ("_edge", "_edge_pts_s", "_lag", "_part_s", "_samples", "jitter_s")
+
+    def __init__(self, stripes: int, part_s: float) -> None:
+        self._part_s = part_s
+        self._lag = [0.0] * stripes
+        self._samples = [0] * stripes
+        self.jitter_s = [0.0] * stripes
+        self._edge, self._edge_pts_s = -1, 0.0
+
+    def arrived(self, seq: int, pts_s: float, now: float, *, is_timely: bool) -> None:
+        """`is_timely`: pushed as the newest of its stripe, so that its time means something."""
+        if seq > self._edge:
+            self._edge, self._edge_pts_s = seq, pts_s
+        if not is_timely:
+            return
+        stripe = seq % len(self._lag)
+        off = now - pts_s - self._lag[stripe]
+        samples = self._samples[stripe]
+        if not samples:
+            self._lag[stripe] += off
+        elif off > RESYNC_S or off < -RESYNC_S:
+            self._lag = [lag + off for lag in self._lag]
+        else:
+            weight = WEIGHT if samples >= FIRST_SAMPLES else FIRST_WEIGHT
+            self._lag[stripe] += weight * off
+            self.jitter_s[stripe] += weight * (abs(off) - self.jitter_s[stripe])
+        self._samples[stripe] = samples + 1
+
+    def relearn(self, stripe: int) -> None:
+        """Another parent: its delay is another."""
+        self._samples[stripe] = min(self._samples[stripe], 1)
+
+    def expected(self, seq: int, otherwise: float) -> float:
+        """When this part should be here; `otherwise` while nothing is known."""
+        stripe = seq % len(self._lag)
+        if self._edge < 0:
+            return otherwise
+        if self._samples[stripe]:
+            lag = self._lag[stripe]
+        else:
+            known = [lag for lag, n in zip(self._lag, self._samples, strict=True) if n]
+            if not known:
+                return otherwise
+            lag = max(known)
+        return self._edge_pts_s + (seq - self._edge) * self._part_s + lag
+
+
+class Arrivals:
+    """When the last parts came. Shape: MEMORY_PARTS times."""
+
+    __slots__ = ("_seqs", "_times")
+
+    def __init__(self) -> None:
+        self._times = array("d", bytes(8 * MEMORY_PARTS))
+        self._seqs = array("q", [-1]) * MEMORY_PARTS
+
+    def note(self, seq: int, now: float) -> None:
+        self._times[seq % MEMORY_PARTS] = now
+        self._seqs[seq % MEMORY_PARTS] = seq
+
+    def when(self, seq: int) -> float | None:
+        place = seq % MEMORY_PARTS
+        return self._times[place] if self._seqs[place] == seq else None

@@ -1,0 +1,116 @@
+"""The constants of an overlay, each with its reason. Pure."""
+
+from dataclasses import dataclass
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Units: seconds where the name ends in _s, else counts. Bounds on memory come first."""
+
+    # Memory.
+    window_s: float = 20.0
+    """Parts that the overlay knows of: two groups of the longest kind (10 s)."""
+    min_window_parts: int = 256
+    """What a LiveHave can tell."""
+    max_window_parts: int = 1024
+    """20 s of parts of a single frame at 50 frames/s."""
+    neighbours: int = 512
+    """Nodes that take part and are linked with us; more are sent away with names of others."""
+    known: int = 64
+    """Names kept of nodes that are not linked; the design asks for 30."""
+    hints: int = 8
+    """Names that a Redirect leaves with a stripe."""
+    pulls: int = 96
+    """Parts asked for and not yet here: a burst of a group of 2 s at 33 ms a part and some."""
+    parts_per_pull: int = 32
+    inits: int = 8
+    """Inits remembered as held: one per restart of the encoder inside the window."""
+    probes: int = 32
+    """Announcements whose part has not come here yet, kept for measuring lateness."""
+
+    # What neighbours tell each other.
+    have_s: float = 0.25
+    """Between two LiveHave to the same neighbour: 8 neighbours cost 0.7 % of 4 Mbit/s."""
+    partners: int = 8
+    """Neighbours without a parent or child relation that get LiveHave."""
+    few_partners: int = 5
+    """With fewer, more are dialled."""
+    tick_s: float = 1.0
+    """Housekeeping: free slots, viewers, better parents, dialling."""
+    gossip_ticks: int = 5
+    """Ticks between two LivePeers to each partner."""
+    names_per_message: int = 8
+
+    # Holes and silence.
+    hole_s: float = 0.06
+    """How late a part may be before it is pulled elsewhere: a scheduler's hiccup and a retransmit
+    on a short path."""
+    silence_s: float = 0.25
+    """How late a parent's next part may be before another parent is looked for."""
+    hold_s: float = 0.7
+    """How much longer a child waits whose parent said Hold: it mends in about 0.4 s."""
+    max_hold_s: float = 1.5
+    """However often it says so."""
+    hold_pull_s: float = 0.15
+    """Added to hole_s under Hold: the parent forwards what it pulls."""
+    pull_s: float = 0.4
+    """A pull without an answer is repeated elsewhere; plus twice the round trip."""
+    deadline_s: float = 1.2
+    """How late a part may be at all: then players skip to a keyframe. Twice their buffer."""
+    behind_s: float = 2.0
+    """A keyframe skipped to is at most that far behind the edge, if there is a choice."""
+    jump_s: float = 5.0
+    """Who is that far behind (a laptop that slept) starts over at the newest group."""
+
+    # Parents.
+    answer_s: float = 0.25
+    """For an answer to Subscribe, plus three round trips."""
+    refused_s: float = 2.0
+    """Before a node that refused is asked again for the same stripe; half to one and a half."""
+    avoid_s: float = 30.0
+    """For a parent that fell silent while others went on; doubled each time."""
+    max_avoid_s: float = 600.0
+    strikes: int = 4
+    """Times that a node may fail us within max_avoid_s before its link is dropped."""
+    keep_ms: int = 2000
+    """A child handed over keeps its feed so long: a dial, a join, a subscription and a part."""
+    better_s: float = 0.03
+    better_ratio: float = 0.15
+    """Another parent must be so much earlier, in seconds and as a share of the delay..."""
+    better_for_s: float = 10.0
+    """...for so long..."""
+    switch_s: float = 20.0
+    """...and that long after the last change: eager overlays never settle."""
+    slow_s: float = 0.3
+    """A parent that much later than another one is as good as silent..."""
+    slow_for_s: float = 2.0
+    """...after that time."""
+    same_parent_s: float = 0.02
+    """What a second stripe off the same parent is thought to cost: two parents are each other's
+    warm backup."""
+    displace_ratio: int = 2
+    """A joiner with so many times the slots of a child takes its place and adopts it."""
+    uplink_share: float = 0.8
+    """Of an uplink that is given out as slots; the rest is for repair, control and bursts."""
+
+    # Capacity.
+    backlog_s: float = 0.15
+    """A part that waits so long to be sent says that the child or our uplink is too slow..."""
+    backlog_for_s: float = 1.0
+    """...when it lasts."""
+    calm_s: float = 20.0
+    """After that long without backlog a slot that was taken away is given out again."""
+    repair_share: float = 0.25
+    """Of the uplink, for pulls by others."""
+    repair_burst_s: float = 4.0
+    """What the budget for pulls may save up, as seconds of the stream: two joiners' bursts."""
+
+    # Floods.
+    messages_per_s: int = 120
+    """From one neighbour: LiveHave 10, changes of path in a storm of churn 50."""
+    subscribes_per_s: int = 40
+    """From one neighbour: 16 stripes twice."""
+    useless_parts: int = 64
+    """Pushed parts in 10 s that we had from the same node already, or never asked for."""

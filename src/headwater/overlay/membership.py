@@ -1,0 +1,89 @@
+"""Whom to link with: names from the catalogue, from neighbours and from redirects. Pure."""
+
+from collections.abc import Iterable
+
+from headwater.overlay.commands import Dial
+from headwater.overlay.common import Common
+from headwater.wire.ids import NodeId
+from headwater.wire.live import LivePeers
+
+__all__ = ["Membership"]
+
+DIAL_S = 3.0
+"""A dial without a link after that time has failed."""
+REDIAL_S = 10.0
+"""Before a node is dialled again; doubled each time."""
+MAX_DIALS = 4
+
+
+class Membership:
+    """Names and dials. Shape: at most limits.known names, the oldest give way."""
+
+    def __init__(self, common: Common) -> None:
+        self._common = common
+        self.linked: dict[NodeId, float] = {}
+        """Nodes with a link, whether they take part or not, and the round trip in seconds."""
+        self._known: dict[NodeId, float] = {}
+        """Not to be dialled before."""
+        self._failures: dict[NodeId, int] = {}
+        self._dialling: dict[NodeId, float] = {}
+
+    def learn(self, nodes: Iterable[NodeId]) -> None:
+        limits = self._common.limits
+        for node in nodes:
+            if node != self._common.me and node not in self.linked and node not in self._known:
+                self._known[node] = 0.0
+        while len(self._known) > limits.known:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._failures.pop(oldest, None)
+
+    def connected(self, node: NodeId, rtt_s: float) -> None:
+        self.linked[node] = rtt_s
+        self._known.pop(node, None)
+        self._failures.pop(node, None)
+        self._dialling.pop(node, None)
+
+    def disconnected(self, node: NodeId, now: float) -> None:
+        if self.linked.pop(node, None) is not None:
+            self.learn((node,))
+            if node in self._known:
+                self._known[node] = now + self._common.spread(REDIAL_S)
+
+    def avoid(self, node: NodeId, until: float) -> None:
+        """Remember a node that failed us."""
+        self._known.pop(node, None)
+        self._known[node] = until
+
+    def dial(self, nodes: Iterable[NodeId], now: float, *, most: int = MAX_DIALS) -> None:
+        """Link to those that are not linked, not being dialled and not resting."""
+        self.learn(nodes)
+        for node in nodes:
+            if len(self._dialling) >= most:
+                return
+            if node in self._dialling or self._known.get(node, now + 1) > now:
+                continue
+            self._dialling[node] = now + DIAL_S
+            failures = self._failures[node] = self._failures.get(node, 0) + 1
+            self._known[node] = now + self._common.spread(REDIAL_S * 2 ** min(failures - 1, 5))
+            self._common.out.append(Dial(node))
+
+    def fill(self, wanted: int, now: float) -> None:
+        """Dial until so many take part."""
+        for node in [node for node, until in self._dialling.items() if until <= now]:
+            del self._dialling[node]
+        room = min(MAX_DIALS, wanted - len(self._common.partners))
+        if room > 0:
+            self.dial([n for n, at in self._known.items() if at <= now], now, most=room)
+
+    def gossip(self, node: NodeId) -> None:
+        """Tell a partner of others, those with room first."""
+        common = self._common
+        others = [p for p in common.partners.values() if p.node != node]
+        if not others:
+            return
+        count = common.limits.names_per_message
+        roomy = [p.node for p in others if p.free > 0][: count // 2]
+        rest = [p.node for p in others if p.node not in roomy]
+        names = roomy + common.rng.sample(rest, min(len(rest), count - len(roomy)))
+        common.send(node, LivePeers(common.live, tuple(names)))

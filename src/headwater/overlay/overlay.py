@@ -1,0 +1,442 @@
+"""A node's part in one live: who feeds it, whom it feeds, what it asks for, what it plays. Pure.
+
+This joins the parts of it and holds no rule of its own but who is told what. docs/overlay.md is the
+theory of operation."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from headwater.errors import RemoteProtocolError
+from headwater.overlay.announcements import Announcements
+from headwater.overlay.capacity import Capacity
+from headwater.overlay.children import Children
+from headwater.overlay.commands import Command, Drop, Forget
+from headwater.overlay.common import Common, Rng
+from headwater.overlay.delivery import Delivery
+from headwater.overlay.feed import Feed
+from headwater.overlay.feeds import Feeds
+from headwater.overlay.lateness import Cadence
+from headwater.overlay.limits import Limits
+from headwater.overlay.membership import Membership
+from headwater.overlay.partner import UNKNOWN_RTT_S, Partner
+from headwater.overlay.repair import Repair
+from headwater.overlay.report import NeighbourReport, Report, StripeReport
+from headwater.overlay.window import Window
+from headwater.wire.ids import LiveId, NodeId
+from headwater.wire.live import (
+    Accept,
+    Hold,
+    LiveHave,
+    LiveJoin,
+    LiveLeave,
+    LiveMessage,
+    LivePeers,
+    PartInfo,
+    Path,
+    Redirect,
+    Subscribe,
+    Unsubscribe,
+)
+
+__all__ = ["Overlay"]
+
+FORGET_STEP_PARTS = 32
+DEFAULT = Limits()
+
+
+class Overlay:
+    """Inputs change it and leave commands; `commands` drains them. Units: seconds by one clock
+    that never goes back."""
+
+    def __init__(
+        self,
+        live: LiveId,
+        me: NodeId,
+        *,
+        is_source: bool,
+        stripes: int,
+        part_s: float,
+        slots: int,
+        rng: Rng,
+        now: float,
+        limits: Limits = DEFAULT,
+        wants_delivery: bool = True,
+    ) -> None:
+        width = int(limits.window_s / part_s)
+        width = min(max(width, limits.min_window_parts), limits.max_window_parts)
+        window = Window(width, limits.inits)
+        cadence = Cadence(stripes, part_s)
+        self._common = Common(live, me, is_source, stripes, part_s, rng, limits, window, cadence)
+        self._wants_delivery = wants_delivery
+        feeds = [Feed(index, since=now) for index in range(stripes)]
+        self._capacity = Capacity(stripes, slots, limits, is_source=is_source)
+        self._delivery = Delivery(window, has_player=wants_delivery)
+        self._children = Children(self._common, feeds, self._capacity)
+        self._repair = Repair(self._common, feeds, self._delivery)
+        self._membership = Membership(self._common)
+        self._announcements = Announcements(self._common, feeds, self._capacity)
+        self._feeds = Feeds(
+            self._common, feeds, self._children, self._repair, self._membership.dial, self._punish
+        )
+        self._tick_at = now + common_tick(self._common)
+        self._check_at = math.inf
+        self._ticks = 0
+        self._forgot = 0
+        self._hole_at = math.inf
+        self._told_viewers = -1
+        self._told_slots = self._capacity.slots
+        self._has_left = False
+
+    # Nodes.
+
+    def candidates(self, nodes: Sequence[NodeId], now: float) -> None:
+        """Whom the catalogue names, the publisher's node first, and mesh neighbours."""
+        self._membership.learn(nodes)
+        self._membership.fill(self._common.limits.few_partners, now)
+
+    def connected(self, node: NodeId, rtt_s: float | None, now: float) -> None:
+        """A link is up. Who answers LiveJoin takes part."""
+        if node == self._common.me or self._has_left:
+            return
+        if node in self._common.partners:
+            self._lost(node, now)
+        self._membership.connected(node, UNKNOWN_RTT_S if rtt_s is None else rtt_s)
+        self._common.send(node, self._join_message(is_answer=False))
+
+    def disconnected(self, node: NodeId, now: float) -> None:
+        self._membership.disconnected(node, now)
+        self._lost(node, now)
+
+    def _lost(self, node: NodeId, now: float) -> None:
+        if self._common.partners.pop(node, None) is None:
+            return
+        self._children.remove_all(node, is_linked=False)
+        self._repair.lost(node, now)
+        self._feeds.lost(node, now)
+        self._announcements.change()
+        self._wake(now)
+
+    def _join_message(self, *, is_answer: bool) -> LiveJoin:
+        capacity = self._capacity
+        return LiveJoin(
+            self._common.live, capacity.slots, capacity.free, is_answer, self._viewers()
+        )
+
+    def _viewers(self) -> int:
+        partners = self._common.partners
+        below = sum(partners[node].viewers for node in self._capacity.of[0] if node in partners)
+        return below + (1 if self._wants_delivery else 0)
+
+    # Messages.
+
+    def receive(self, node: NodeId, message: LiveMessage, now: float) -> None:
+        """Raises: RemoteProtocolError when it broke a rule: drop the node, and ban it."""
+        partner = self._common.partners.get(node)
+        if partner is None:
+            if isinstance(message, LiveJoin) and node in self._membership.linked:
+                self._take_in(node, message, now)
+            return
+        if self._has_left:
+            return
+        if partner.counts(now) > self._common.limits.messages_per_s:
+            raise RemoteProtocolError("more messages about a live than it can need")
+        if isinstance(message, LiveHave):
+            if self._announcements.heard(partner, message, now):
+                self._told_of_more(message.edge, now)
+            return
+        self._receive_rare(partner, message, now)
+        self._wake(now)
+
+    def _receive_rare(self, partner: Partner, message: LiveMessage, now: float) -> None:
+        if isinstance(message, LiveJoin):
+            self._joined(partner, message)
+            return
+        if isinstance(message, LiveLeave):
+            self._lost(partner.node, now)
+            return
+        if isinstance(message, LivePeers):
+            self._membership.learn(NodeId(node) for node in message.nodes)
+            return
+        if isinstance(message, LiveHave):
+            return
+        if message.stripe >= self._common.stripes:
+            raise RemoteProtocolError(f"there is no stripe {message.stripe} in this live")
+        self._announcements.change()
+        if isinstance(message, Subscribe):
+            partner.subscribes += 1
+            if partner.subscribes > self._common.limits.subscribes_per_s:
+                raise RemoteProtocolError("asks for stripes again and again")
+            self._children.subscribe(partner, message, now)
+        elif isinstance(message, Unsubscribe):
+            self._children.remove(partner.node, message.stripe, is_linked=True)
+        elif isinstance(message, Accept):
+            self._feeds.accepted(partner, message, now)
+        elif isinstance(message, Redirect):
+            self._feeds.redirected(partner, message, now)
+        elif isinstance(message, Path):
+            self._feeds.path_changed(partner, message, now)
+        elif isinstance(message, Hold):
+            self._feeds.held(partner, message, now)
+
+    def _take_in(self, node: NodeId, message: LiveJoin, now: float) -> None:
+        common = self._common
+        if len(common.partners) >= common.limits.neighbours:
+            self._membership.gossip(node)
+            common.out.append(Drop(node, "as many neighbours as it can have", hostile=False))
+            return
+        partner = common.partners[node] = Partner(
+            node, self._membership.linked[node], common.stripes
+        )
+        partner.counts(now)
+        self._joined(partner, message)
+        self._announcements.change()
+        self._announcements.tell(node)
+        if not message.is_answer:
+            self._membership.gossip(node)
+
+    def _joined(self, partner: Partner, message: LiveJoin) -> None:
+        partner.slots, partner.free = message.slots, message.free
+        partner.viewers = message.viewers
+        for stripe in self._capacity.stripes_of(partner.node):
+            self._capacity.of[stripe][partner.node].slots = message.slots
+        if not message.is_answer:
+            self._common.send(partner.node, self._join_message(is_answer=True))
+
+    def _told_of_more(self, edge: int, now: float) -> None:
+        """A neighbour has what is not here: the first thing a joiner hears, or a sign that our
+        own feed stands still."""
+        common = self._common
+        if common.is_source:
+            return
+        if common.window.edge < 0:
+            for feed in self._feeds.feeds:
+                if feed.parent is None:
+                    self._feeds.seek(feed, now)
+            self._wake(now)
+            return
+        first = common.window.edge + 1
+        due = common.cadence.expected(first, now) + common.limits.hole_s
+        self._check_at = min(self._check_at, max(due, now + 0.01))
+
+    def _punish(self, partner: Partner, reason: str, now: float) -> None:
+        """It failed us: not asked for a while, the longer the more often."""
+        limits = self._common.limits
+        if now - partner.struck_at > limits.max_avoid_s:
+            partner.strikes = 0
+        partner.strikes += 1
+        partner.struck_at = now
+        rest_s = min(limits.max_avoid_s, limits.avoid_s * 2 ** (partner.strikes - 1))
+        partner.avoid_until = now + rest_s
+        if partner.strikes >= limits.strikes:
+            self._membership.avoid(partner.node, now + limits.max_avoid_s)
+            self._common.out.append(Drop(partner.node, reason, hostile=False))
+
+    # Parts.
+
+    def is_wanted(self, info: PartInfo, now: float) -> bool:
+        """Whether it is worth checking: not here yet, and not too old."""
+        return self._common.window.is_wanted(info.seq)
+
+    def part_arrived(
+        self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
+    ) -> bool:
+        """Take in a VERIFIED part; `source` is None for one made here. False: it was here."""
+        common, window, seq = self._common, self._common.window, info.seq
+        partner = common.partners.get(source) if source is not None else None
+        edge = window.edge
+        if not window.add(info):
+            common.counters.duplicates += 1
+            if partner is not None and is_pushed:
+                self._feeds.pushed(partner, seq, now)
+                partner.pushed(seq, now, 256)
+            return False
+        common.counters.parts += 1
+        common.arrivals.note(seq, now)
+        is_newest = seq > edge
+        if partner is not None:
+            partner.pushed(seq, now, 256)
+        if is_pushed and partner is not None:
+            self._feeds.pushed(partner, seq, now)
+            common.cadence.arrived(
+                seq, info.pts_us / 1e6, now, is_timely=seq > edge - common.stripes
+            )
+            self._announcements.arrived(seq, now)
+        else:
+            common.cadence.arrived(seq, info.pts_us / 1e6, now, is_timely=False)
+            common.counters.pulled_parts += not is_pushed
+        self._repair.arrived(seq)
+        self._children.forward(seq, source, is_newest=is_newest)
+        self._moved_on(info, edge, now)
+        if is_newest:
+            self._announcements.edge_grew(seq, now)
+        return True
+
+    def _moved_on(self, info: PartInfo, edge: int, now: float) -> None:
+        """What is here has changed: play on, or look at the holes."""
+        common, window, delivery = self._common, self._common.window, self._delivery
+        if edge < 0:
+            self._repair.began(min(info.group, info.seq), self._repair.top())
+            self._wake(now)
+        elif info.seq > edge + common.limits.jump_s / common.part_s and not common.is_source:
+            self._repair.began(min(info.group, info.seq), self._repair.top())
+            self._hole_at = -math.inf
+            self._wake(now)
+        before = delivery.next
+        delivery.advance(common.out)
+        if delivery.next == before or delivery.next <= window.edge:
+            if info.is_key or info.is_init:
+                self._wake(now)
+            elif info.seq > edge + 1:
+                due = common.cadence.expected(edge + 1, now) + common.limits.hole_s
+                self._check_at = min(self._check_at, max(due, now))
+        else:
+            self._hole_at = math.inf
+        if window.edge - window.width >= self._forgot + FORGET_STEP_PARTS:
+            self._forgot = window.base
+            common.out.append(Forget(self._forgot))
+
+    def pulled(self, node: NodeId, seqs: Sequence[int], now: float) -> None:
+        """A Pull has ended, whatever came of it."""
+        self._repair.pulled(node, tuple(seqs), now)
+        self._wake(now)
+
+    # Capacity.
+
+    def backlog(self, node: NodeId, stripe: int, delay_s: float, now: float) -> None:
+        """How long the oldest part for this child has waited to be sent."""
+        child = self._capacity.backlogged(node, stripe, delay_s, now)
+        if child is not None:
+            self._children.hand_over(child, (), now)
+
+    def uplink(self, slots: int, now: float) -> None:
+        """Capacity as measured or configured has changed, in stripes."""
+        self._capacity.set_uplink(slots)
+        self._children.tick(now)
+
+    # Time.
+
+    @property
+    def timer_s(self) -> float:
+        return min(self._tick_at, self._check_at)
+
+    def handle_timer(self, now: float) -> None:
+        if self._has_left:
+            self._tick_at = self._check_at = math.inf
+            return
+        if now >= self._check_at:
+            self._check(now)
+        if now >= self._tick_at:
+            self._tick(now)
+
+    def _wake(self, now: float) -> None:
+        """Look at feeds and holes as soon as the shell has done what is due."""
+        self._check_at = min(self._check_at, now)
+
+    def _check(self, now: float) -> None:
+        top = self._repair.top()
+        again = self._feeds.check(top, now)
+        again = min(again, self._skip_late(now))
+        again = min(again, self._repair.plan(top, now))
+        self._check_at = max(again, now + 0.005)
+
+    def _skip_late(self, now: float) -> float:
+        """Leave a hole behind that missed its deadline. Returns when to look again."""
+        common, delivery = self._common, self._delivery
+        low = self._repair.low()
+        if low < 0 or common.is_source or common.window.edge < low:
+            return math.inf
+        if self._hole_at == math.inf:
+            self._hole_at = max(now - common.limits.deadline_s, common.cadence.expected(low, now))
+            self._hole_at = min(self._hole_at, now)
+        late_at = self._hole_at + common.limits.deadline_s
+        if now < late_at or delivery.next < 0:
+            return late_at if now < late_at else math.inf
+        nearest = common.window.edge - int(common.limits.behind_s / common.part_s)
+        if delivery.skip(nearest, common.out):
+            common.counters.skips += 1
+            self._hole_at = math.inf
+            return now
+        return math.inf  # the next keyframe wakes us
+
+    def _tick(self, now: float) -> None:
+        common = self._common
+        self._ticks += 1
+        self._tick_at = now + common_tick(common)
+        self._children.tick(now)
+        self._announcements.change()
+        wanted = common.limits.few_partners
+        if not common.is_source:
+            for feed in self._feeds.feeds:
+                if feed.parent is None and feed.asked is None:
+                    wanted = common.limits.partners
+                    self._wake(now)
+        self._membership.fill(wanted, now)
+        self._tell_free()
+        if self._ticks % common.limits.gossip_ticks == 0 and common.partners:
+            self._membership.gossip(common.rng.choice(tuple(common.partners)))
+        if self._ticks % 2 == 0:
+            self._tell_viewers()
+
+    def _tell_free(self) -> None:
+        """Free slots have come or gone, or slots have changed: those who may ask are told."""
+        capacity = self._capacity
+        has_changed = capacity.slots != self._told_slots
+        self._told_slots = capacity.slots
+        for node, partner in self._common.partners.items():
+            if has_changed or (partner.told_free > 0) != (capacity.free > 0):
+                partner.told_free = capacity.free
+                self._common.send(node, self._join_message(is_answer=True))
+
+    def _tell_viewers(self) -> None:
+        viewers = self._viewers()
+        parent = self._feeds.feeds[0].parent
+        if parent is not None and viewers != self._told_viewers:
+            self._told_viewers = viewers
+            self._common.send(parent, self._join_message(is_answer=True))
+
+    # Out.
+
+    def commands(self) -> list[Command]:
+        """What is to be done, in order; drained."""
+        out, self._common.out = self._common.out, []
+        return out
+
+    def report(self) -> Report:
+        common, capacity = self._common, self._capacity
+        stripes = tuple(
+            StripeReport(feed.parent, capacity.targets[feed.index], feed.path, feed.is_flowing())
+            for feed in self._feeds.feeds
+        )
+        neighbours = tuple(
+            NeighbourReport(
+                *(p.node, p.rtt_s, p.slots, p.free, p.edge),
+                *(tuple(p.lateness_s), p.strikes, p.avoid_until > self._tick_at),
+            )
+            for p in common.partners.values()
+        )
+        return Report(
+            *(common.window.edge, self._delivery.next, capacity.slots, capacity.free),
+            *(self._viewers(), stripes, neighbours, replace(common.counters)),
+        )
+
+    def leave(self, now: float) -> None:
+        """Say goodbye: children are sent to who feeds us, and everybody is told."""
+        if self._has_left:
+            return
+        self._has_left = True
+        common = self._common
+        for stripe, children in enumerate(self._capacity.of):
+            to = self._feeds.feeds[stripe].path[:1]
+            for node in list(children):
+                common.send(node, Redirect(common.live, stripe, to))
+                self._children.remove(node, stripe, is_linked=True)
+        self._feeds.leave()
+        for node in common.partners:
+            common.send(node, LiveLeave(common.live))
+        common.partners.clear()
+
+
+def common_tick(common: Common) -> float:
+    """A tick, a tenth more or less: so that a thousand nodes do not act at once."""
+    return common.limits.tick_s * (0.9 + 0.2 * common.rng.random())

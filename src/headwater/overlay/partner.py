@@ -1,0 +1,96 @@
+"""What is known of a linked node that takes part in the live. Pure."""
+
+from dataclasses import dataclass, field
+
+from headwater.wire.ids import NodeId
+
+__all__ = ["Partner"]
+
+LATENESS_WEIGHT = 0.25
+UNKNOWN_RTT_S = 0.1
+
+
+@dataclass(slots=True, eq=False)
+class Partner:
+    """Units: seconds by our clock. Shape: lists have an entry per stripe."""
+
+    node: NodeId
+    rtt_s: float
+    stripes: int
+    slots: int = 0
+    free: int = 0
+    viewers: int = 0
+    edge: int = -1
+    """The newest part that it is known to have."""
+    bits: int = 0
+    """Bit i: it has `edge - i`."""
+    heard_at: float = 0.0
+    """When its edge grew last."""
+    lag_s: float = 0.0
+    """Its last announcement's time minus its edge's nominal time: comparable between partners."""
+    lateness_s: list[float | None] = field(default_factory=list)
+    refused_until: list[float] = field(default_factory=list)
+    avoid_until: float = 0.0
+    strikes: int = 0
+    struck_at: float = 0.0
+    false_claims: int = 0
+    """Parts that it said it had and did not give."""
+    load: int = 0
+    """Parts that we wait for from it."""
+    is_root: bool = False
+    """It said that it has no ancestors: the source."""
+    told_edge: int = -1
+    told_free: int = -1
+    period_at: float = 0.0
+    messages: int = 0
+    subscribes: int = 0
+    useless_at: float = 0.0
+    useless: int = 0
+
+    def __post_init__(self) -> None:
+        self.lateness_s = [None] * self.stripes
+        self.refused_until = [0.0] * self.stripes
+
+    def has(self, seq: int) -> bool:
+        behind = self.edge - seq
+        return behind >= 0 and bool(self.bits >> behind & 1)
+
+    def announced(self, edge: int, bits: int, now: float, part_s: float) -> None:
+        if edge > self.edge:
+            self.heard_at = now
+            self.lag_s = now - edge * part_s
+        self.edge, self.bits = edge, bits
+
+    def pushed(self, seq: int, now: float, width: int) -> None:
+        """It gave us this part: it has it."""
+        ahead = seq - self.edge
+        if ahead > 0:
+            self.bits = (self.bits << ahead | 1) & ((1 << width) - 1) if ahead < width else 1
+            self.edge, self.heard_at = seq, now
+        else:
+            self.bits |= 1 << -ahead if -ahead < width else 0
+
+    def lacks(self, seq: int) -> bool:
+        """It did not give it. True when it had said that it has it."""
+        behind = self.edge - seq
+        if behind < 0 or not self.bits >> behind & 1:
+            return False
+        self.bits ^= 1 << behind
+        return True
+
+    def was_late(self, stripe: int, late_s: float) -> None:
+        known = self.lateness_s[stripe]
+        self.lateness_s[stripe] = (
+            late_s if known is None else known + LATENESS_WEIGHT * (late_s - known)
+        )
+
+    def counts(self, now: float) -> int:
+        """Messages in this second, this one included."""
+        if now - self.period_at >= 1.0:
+            self.period_at, self.messages, self.subscribes = now, 0, 0
+        self.messages += 1
+        return self.messages
+
+    def service_s(self, part_s: float, uplink_share: float) -> float:
+        """How long its uplink needs for one part, by the slots that it says it has."""
+        return uplink_share * self.stripes * part_s / max(self.slots, 1)

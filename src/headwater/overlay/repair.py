@@ -1,0 +1,201 @@
+"""Holes are pulled from whoever has the part: soon, once at a time, within a budget. Pure."""
+
+import math
+from dataclasses import dataclass
+
+from headwater.overlay.commands import Pull
+from headwater.overlay.common import Common
+from headwater.overlay.delivery import Delivery
+from headwater.overlay.feed import Feed
+from headwater.overlay.partner import Partner
+from headwater.wire.ids import NodeId
+
+__all__ = ["Repair"]
+
+MAX_TRIED = 16
+RETRY_S = 0.05
+"""Until somebody may have it whom nobody had when we looked."""
+FALSE_CLAIMS = 4
+"""Parts promised and not given, after which a node's announcements count for nothing."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pulling:
+    """One part under way: from whom, until when we wait; whom we asked before."""
+
+    node: NodeId | None
+    until: float
+    tried: tuple[NodeId, ...] = ()
+
+
+class Repair:
+    """Which parts are asked of whom. Shape: at most limits.pulls parts at a time."""
+
+    def __init__(self, common: Common, feeds: list[Feed], delivery: Delivery) -> None:
+        self._common, self._feeds, self._delivery = common, feeds, delivery
+        self._asked: dict[int, _Pulling] = {}
+        self.urgent_below = 0
+        """Holes below are of the burst at a join: not late, but wanted at once."""
+        self.start = -1
+        """Where a joiner begins: the keyframe of the first part that came."""
+
+    def low(self) -> int:
+        """The oldest part that still matters; -1 while nothing has come."""
+        return self._delivery.next if self._delivery.next >= 0 else self.start
+
+    def is_asked(self, seq: int) -> bool:
+        pulling = self._asked.get(seq)
+        return pulling is not None and pulling.node is not None
+
+    def began(self, group: int, top: int) -> None:
+        """The first part has come: fetch its group up to what exists."""
+        self.start, self.urgent_below = group, top + 1
+
+    def arrived(self, seq: int) -> None:
+        pulling = self._asked.pop(seq, None)
+        if pulling is not None and pulling.node is not None:
+            self._unload(pulling.node)
+
+    def pulled(self, node: NodeId, seqs: tuple[int, ...], now: float) -> None:
+        """The answer has ended: what did not come is asked for elsewhere."""
+        partner = self._common.partners.get(node)
+        for seq in seqs:
+            pulling = self._asked.get(seq)
+            if pulling is None or pulling.node != node:
+                continue
+            self._unload(node)
+            pulling.node, pulling.until = None, now
+            if partner is not None and partner.lacks(seq):
+                partner.false_claims += 1
+
+    def lost(self, node: NodeId, now: float) -> None:
+        for pulling in self._asked.values():
+            if pulling.node == node:
+                pulling.node, pulling.until = None, now
+
+    def _unload(self, node: NodeId) -> None:
+        partner = self._common.partners.get(node)
+        if partner is not None and partner.load > 0:
+            partner.load -= 1
+
+    def top(self) -> int:
+        """The newest part known to exist: of ours, and of what believable partners announced."""
+        common = self._common
+        told = max(
+            (p.edge for p in common.partners.values() if p.false_claims < FALSE_CLAIMS),
+            default=-1,
+        )
+        edge = common.window.edge
+        if edge < 0:
+            return told
+        ahead = int(common.limits.deadline_s / common.part_s) + common.stripes
+        return max(edge, min(told, edge + ahead))
+
+    def plan(self, top: int, now: float) -> float:
+        """Pull what is due. Returns when to look again."""
+        common, limits = self._common, self._common.limits
+        low = self.low()
+        if common.is_source or top < 0:
+            return math.inf
+        if low < 0:
+            low = top
+        wanted = common.window.missing(low, top)
+        self._add_init(wanted)
+        if not wanted and not self._asked:
+            return math.inf
+        again = math.inf
+        batches: dict[NodeId, list[int]] = {}
+        for seq in wanted:
+            at, partner = self._consider(seq, now)
+            if partner is None:
+                again = min(again, at)
+                continue
+            batch = batches.setdefault(partner.node, [])
+            batch.append(seq)
+            again = min(again, at)
+            if len(self._asked) >= limits.pulls:
+                break
+        for node, seqs in batches.items():
+            for place in range(0, len(seqs), limits.parts_per_pull):
+                some = tuple(seqs[place : place + limits.parts_per_pull])
+                common.out.append(Pull(node, some))
+                common.counters.pulls += 1
+        self._forget(low)
+        return again
+
+    def _add_init(self, wanted: list[int]) -> None:
+        """The init of the newest keyframe, when it is older than all that."""
+        keys = self._common.window.keys
+        if keys:
+            init = keys[max(keys)]
+            if init not in self._common.window.inits and init not in wanted:
+                wanted.insert(0, init)
+                self.urgent_below = max(self.urgent_below, init + 1)
+
+    def _consider(self, seq: int, now: float) -> tuple[float, Partner | None]:
+        """From whom to pull it now, or when to look again."""
+        pulling = self._asked.get(seq)
+        if pulling is not None and now < pulling.until:
+            return pulling.until, None
+        due = self._due_at(seq, now)
+        if due > now:
+            return due, None
+        if pulling is None:
+            if len(self._asked) >= self._common.limits.pulls:
+                return now + RETRY_S, None
+            pulling = _Pulling(None, now)
+        tried = pulling.tried
+        if pulling.node is not None:
+            self._unload(pulling.node)
+        partner = self._pick(seq, tried, now)
+        if partner is None:
+            if pulling.node is not None or tried:
+                self._asked[seq] = _Pulling(None, now + RETRY_S)
+            return now + RETRY_S, None
+        until = now + self._common.limits.pull_s + 2 * partner.rtt_s
+        self._asked[seq] = _Pulling(partner.node, until, (*tried, partner.node)[-MAX_TRIED:])
+        partner.load += 1
+        return until, partner
+
+    def _due_at(self, seq: int, now: float) -> float:
+        if seq < self.urgent_below:
+            return -math.inf
+        common, limits = self._common, self._common.limits
+        stripe = seq % common.stripes
+        feed = self._feeds[stripe]
+        due = common.cadence.expected(seq, now)
+        due += max(limits.hole_s, 2 * common.cadence.jitter_s[stripe])
+        if feed.hold_until > now:
+            due += limits.hold_pull_s
+        return due
+
+    def _pick(self, seq: int, tried: tuple[NodeId, ...], now: float) -> Partner | None:
+        """Who says that it has it, else who should have it by now; the least loaded."""
+        common = self._common
+        parent = self._feeds[seq % common.stripes].parent
+        best, best_s = None, math.inf
+        for partner in common.partners.values():
+            if partner.node in tried or partner.avoid_until > now:
+                continue
+            cost = partner.rtt_s + (1 + partner.load) * partner.service_s(
+                common.part_s, common.limits.uplink_share
+            )
+            if not partner.has(seq):
+                age = (now - partner.lag_s) / common.part_s  # where its edge should be by now
+                if partner.edge < 0 or seq > age or seq > common.window.edge:
+                    continue
+                cost += 0.2
+            if partner.node == parent:
+                cost += 0.3
+            if partner.false_claims >= FALSE_CLAIMS:
+                cost += 1.0
+            if cost < best_s:
+                best, best_s = partner, cost
+        return best
+
+    def _forget(self, low: int) -> None:
+        """Nobody waits any more for what lies below."""
+        if len(self._asked) > self._common.limits.pulls // 2:
+            inits = self._common.window.keys.values()
+            for seq in [s for s in self._asked if s < low and s not in inits]:
+                self.arrived(seq)
