@@ -76,7 +76,8 @@ class AddressBook:
         try:
             with writing():
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO address VALUES (?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO address (node, addresses, name, heard_ms)"
+                    " VALUES (?, ?, ?, ?)",
                     (node, json.dumps(new.addresses), new.name, new.heard_ms),
                 )
                 self._connection.execute("DELETE FROM address WHERE node = ?", (oldest,))

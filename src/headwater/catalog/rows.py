@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from headwater.catalog.words import fold
+from headwater.wire.frames import MALFORMED
 from headwater.wire.ids import ItemKey, NodeId, VideoId
 from headwater.wire.items import Body, Holding, Item, Signed, VideoEntry
 
@@ -14,6 +15,7 @@ __all__ = [
     "CataloguedVideo",
     "age_ms",
     "entry_of",
+    "is_readable",
     "item_of",
     "searchable",
     "values_of",
@@ -44,6 +46,24 @@ def item_of(row: tuple[bytes, bytes, bytes, bytes, bytes]) -> Item:
 def entry_of(row: tuple[bytes, bytes]) -> CataloguedVideo:
     entry = _entry.decode(row[1])
     return CataloguedVideo(entry, NodeId(row[0]), VideoId(entry.video))
+
+
+def is_readable(body: bytes) -> bool:
+    """Whether the rules of today take it; what an older version checked may break them."""
+    try:
+        _body.decode(body)
+    except MALFORMED:
+        return False
+    return True
+
+
+def is_readable(body: bytes) -> bool:
+    """Whether the rules of today take it; what an older version checked may break them."""
+    try:
+        _body.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def age_ms(entry: VideoEntry) -> int:

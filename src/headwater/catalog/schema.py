@@ -3,17 +3,18 @@ damaged or the disk is full."""
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from headwater.catalog.rows import is_readable
 from headwater.errors import Conflict, StorageFull
 
 __all__ = ["connect", "is_damage", "prepare", "writing"]
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
 CREATE TABLE item (
     id        INTEGER PRIMARY KEY,
@@ -48,6 +49,13 @@ CREATE TABLE address (
 """
 
 
+_FROM_1 = """
+DROP INDEX IF EXISTS item_chosen;
+CREATE INDEX item_chosen ON item (created, label) WHERE chosen = 1;
+"""
+"""Two development versions called themselves 1: one without names in `address`."""
+_ADD_NAME = "ALTER TABLE address ADD COLUMN name TEXT NOT NULL DEFAULT ''"
+
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -80,21 +88,32 @@ def connect(database: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def prepare(database: Path) -> sqlite3.Connection:
-    """The writing connection, tables in place. A damaged file is moved aside: the mesh has it all.
+    """The writing connection, tables in place. What an older version wrote is brought up to date.
+    A file that is damaged or unknown is moved aside: the mesh has it all.
 
     Raises: Conflict when a newer Headwater wrote the file; StorageFull.
     """
     try:
         return _open(database)
+    except _Unknown as error:
+        _move_aside(database, "old", error)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        aside = database.with_name(database.name + ".damaged")
-        log.warning("catalog.damaged", extra={"moved_to": str(aside), "reason": str(error)})
-        database.replace(aside)
-        for rest in ("-wal", "-shm"):
-            database.with_name(database.name + rest).unlink(missing_ok=True)
-        return _open(database)
+        _move_aside(database, "damaged", error)
+    return _open(database)
+
+
+class _Unknown(Exception):
+    """No version of ours wrote these tables."""
+
+
+def _move_aside(database: Path, why: str, error: Exception) -> None:
+    aside = database.with_name(f"{database.name}.{why}")
+    log.warning("catalog.moved_aside", extra={"moved_to": str(aside), "reason": str(error)})
+    database.replace(aside)
+    for rest in ("-wal", "-shm"):
+        database.with_name(database.name + rest).unlink(missing_ok=True)
 
 
 def _open(database: Path) -> sqlite3.Connection:
@@ -114,5 +133,39 @@ def _create_tables(connection: sqlite3.Connection, database: Path) -> None:
         raise Conflict(
             f"{database} was written by a newer Headwater (version {version}): update this one"
         )
-    if version < _VERSION:
+    if version == 0:
         connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT")
+    elif version < _VERSION:
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """All or nothing. Raises: _Unknown."""
+    try:
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(address)")}
+        add_name = "" if "name" in columns else f"{_ADD_NAME};"
+        forget = _forgetting(_unreadable(connection))
+        connection.executescript(
+            f"BEGIN; {_FROM_1} {add_name} {forget} PRAGMA user_version = {_VERSION}; COMMIT"
+        )
+    except sqlite3.OperationalError as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # no room, perhaps
+            raise
+        raise _Unknown(str(error)) from error
+
+
+def _unreadable(connection: sqlite3.Connection) -> list[bytes]:
+    """The videos of which an item is none by today's rules."""
+    found = connection.execute("SELECT video, body FROM item")
+    return [video for video, body in found if not is_readable(body)]
+
+
+def _forgetting(videos: Iterable[bytes]) -> str:
+    """All items of these: those of other authors come again."""
+    among = ", ".join(f"x'{video.hex()}'" for video in set(videos))
+    return (
+        f"DELETE FROM words WHERE rowid IN (SELECT id FROM item WHERE video IN ({among}));"
+        f"DELETE FROM item WHERE video IN ({among});"
+    )
