@@ -199,6 +199,25 @@ def test_a_full_node_sends_newcomers_away_and_does_not_dial() -> None:
     asyncio.run(check())
 
 
+def test_a_topology_keeps_apart_who_is_not_named_in_it() -> None:
+    async def check() -> None:
+        network = Network(0)
+        apart, beside = (LinkConfig(silence_s=60, only=(name,)) for name in ("else", "somebody"))
+        a, b, c = (
+            person(memory_endpoint(network, key), key, config)
+            for key, config in zip(keys(3), (apart, PATIENT, beside), strict=True)
+        )
+        async with living(a, b, c):
+            with pytest.raises(Refused, match="topology"):
+                await b.neighbours.dial(a.node, a.addresses)
+            with pytest.raises(Forbidden, match="topology"):
+                await a.neighbours.dial(b.node, b.addresses)
+            assert not a.neighbours.connected()
+            await dialled(b, c)
+
+    asyncio.run(check())
+
+
 def test_a_banned_node_is_closed_and_neither_dialled_nor_accepted() -> None:
     async def check() -> None:
         async with people(2) as (a, b):

@@ -14,7 +14,7 @@ from headwater.link.port import Link
 from headwater.wire.ids import NodeId
 from headwater.wire.messages import Goodbye
 
-__all__ = ["BANNED", "BAN_S", "DUPLICATE", "MAX_BANS", "NO_ROOM", "Bans", "Claims"]
+__all__ = ["BANNED", "BAN_S", "DUPLICATE", "ELSEWHERE", "MAX_BANS", "NO_ROOM", "Bans", "Claims"]
 
 BAN_S = 60.0
 MAX_BANS = 4096
@@ -22,6 +22,7 @@ MAX_BANS = 4096
 DUPLICATE = Goodbye("there is a link between us already")
 NO_ROOM = Goodbye("this node has all the links that it wants")
 BANNED = Goodbye("blocked", retry=False)
+ELSEWHERE = Goodbye("the topology has no link between these two", retry=False)
 
 
 class Claims:

@@ -11,7 +11,15 @@ from headwater.link.port import Endpoint, Link, LinkClosed
 from headwater.node import neighbour_hello as hellos
 from headwater.node.config import LinkConfig
 from headwater.node.neighbour import Departure, Handlers, Neighbour
-from headwater.node.neighbour_claims import BAN_S, BANNED, DUPLICATE, NO_ROOM, Bans, Claims
+from headwater.node.neighbour_claims import (
+    BAN_S,
+    BANNED,
+    DUPLICATE,
+    ELSEWHERE,
+    NO_ROOM,
+    Bans,
+    Claims,
+)
 from headwater.node.neighbour_counters import NeighbourCounters
 from headwater.node.neighbour_hello import Introduced
 from headwater.node.neighbour_kept import Keeper
@@ -152,7 +160,10 @@ class Neighbours:
             return await self._arrival(node)
         own, secret = self._endpoint.node, self._config.mesh_secret
         try:
-            return self._settle(await hellos.introduce(link, own, self._hello(), secret))
+            introduced = await hellos.introduce(link, own, self._hello(), secret)
+            if not self._is_placed(introduced):
+                raise Forbidden(ELSEWHERE.reason)
+            return self._settle(introduced)
         except (LinkClosed, hellos.Refused) as error:
             is_refused = isinstance(error, hellos.Refused) and error.goodbye == DUPLICATE
             if self._claims.holds(link) and not is_refused:
@@ -206,7 +217,7 @@ class Neighbours:
         own, secret = self._endpoint.node, self._config.mesh_secret
         try:
             introduced = await hellos.listen(link, own, secret)
-            no = self._objection(link)
+            no = self._objection(introduced)
             if no is not None:
                 await hellos.farewell(link, introduced.stream, no)
                 return
@@ -220,15 +231,22 @@ class Neighbours:
         except (LinkClosed, TimeoutError, hellos.Refused):
             self.counters.handshakes_failed += 1
 
-    def _objection(self, link: Link) -> Goodbye | None:
+    def _objection(self, introduced: Introduced) -> Goodbye | None:
         """Why a node that has shown who it is may not be a neighbour; None when it may."""
+        link = introduced.link
         if self.is_banned(link.peer):
             self.counters.refused_banned += 1
             return BANNED
+        if not self._is_placed(introduced):
+            return ELSEWHERE
         no = self._claims.accepted(link, is_stale=self._is_stale(link.peer))
         self.counters.refused_full += no is NO_ROOM
         self.counters.duplicates += no is DUPLICATE
         return no
+
+    def _is_placed(self, introduced: Introduced) -> bool:
+        """Whether the topology, where there is one, has it beside this node."""
+        return not self._config.only or introduced.record.name in self._config.only
 
     def _is_stale(self, node: NodeId) -> bool:
         neighbour = self._neighbours.get(node)
