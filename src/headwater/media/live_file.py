@@ -1,0 +1,94 @@
+"""A recording as the source of a live: at its own pace, and again from its beginning if asked."""
+
+import time
+from collections.abc import Iterator
+
+from av.container import InputContainer
+
+from headwater.errors import MediaError
+from headwater.media.live_item import Item, Tracks, at_us
+from headwater.media.stream_times import AnyPacket
+from headwater.media.tracks import main_audio, main_video
+
+__all__ = ["FileSource", "tracks_of"]
+
+MAX_LATE_S = 1.0
+"""Later than that, it goes on from where it is: the machine slept."""
+
+
+def tracks_of(container: InputContainer) -> Tracks:
+    """Raises: MediaError."""
+    video, audio = main_video(container), main_audio(container)
+    if video is None and audio is None:
+        raise MediaError("it holds neither pictures nor sound")
+    rate = (video.average_rate or video.guessed_rate) if video else None
+    frame_us = round(1_000_000 / min(max(float(rate), 1.0), 240.0)) if rate else 33_333
+    return Tracks(video is not None, audio is not None, frame_us, video, audio)
+
+
+class FileSource:
+    def __init__(self, container: InputContainer, *, loop: bool, begin_us: int) -> None:
+        self._container, self._loop = container, loop
+        self.tracks = tracks_of(container)
+        self._length_us = max(0, container.duration or 0)
+        self._skip_us = begin_us
+        if self._length_us and loop:
+            self._skip_us %= self._length_us
+
+    def items(self) -> Iterator[Item]:
+        first_us = self._container.start_time or 0
+        if self._skip_us:
+            self._container.seek(first_us + self._skip_us)
+        shift_us, pace = -first_us, _Pace()
+        while True:
+            end_us = 0
+            for item in self._once(shift_us, pace):
+                end_us = max(end_us, item.at_us + self.tracks.frame_us)
+                yield item
+            if not self._loop:
+                break
+            if end_us <= shift_us + first_us:
+                raise MediaError("nothing in it can be read")
+            self._container.seek(first_us)
+            shift_us = end_us - first_us
+
+    def _once(self, shift_us: int, pace: "_Pace") -> Iterator[Item]:
+        wanted = [s for s in (self.tracks.video, self.tracks.audio) if s is not None]
+        video = self.tracks.video
+        for packet in self._container.demux(wanted):
+            is_video = packet.stream is video
+            if not packet.size:
+                yield Item(is_video, None, 0)
+            elif (times := _shift(packet, shift_us)) is not None:
+                was_due = pace.wait(times[0])
+                yield Item(is_video, packet, times[1], was_due, times[0])
+
+
+class _Pace:
+    """Makes a file's time pass like ours."""
+
+    def __init__(self) -> None:
+        self._zero: float | None = None
+
+    def wait(self, at_us: int) -> bool:
+        """Until it is due. Returns: whether there was anything to wait for."""
+        now, at = time.monotonic(), at_us / 1_000_000
+        if self._zero is None or now - at - self._zero > MAX_LATE_S:
+            self._zero = now - at
+        wait_s = self._zero + at - now
+        if wait_s > 0:
+            time.sleep(wait_s)
+        return wait_s >= 0
+
+
+def _shift(packet: AnyPacket, shift_us: int) -> tuple[int, int] | None:
+    """Move it in time. Returns: when it is decoded and when it is shown; None when it cannot be
+    told."""
+    base = packet.time_base
+    pts = packet.pts if packet.pts is not None else packet.dts
+    if pts is None or not base:
+        return None
+    dts = packet.dts if packet.dts is not None else pts
+    shift = round(shift_us / 1_000_000 / base)
+    packet.pts, packet.dts = pts + shift, dts + shift
+    return at_us(dts + shift, base), at_us(pts + shift, base)

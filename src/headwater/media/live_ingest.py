@@ -1,0 +1,81 @@
+"""The node's end of the process that makes a live."""
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+
+from headwater.errors import MediaError
+from headwater.media import live_pipe as pipe
+from headwater.media.live_address import check_source
+from headwater.media.live_feed import Feed
+from headwater.media.live_options import IngestState, LiveOptions, MadePart
+
+__all__ = ["Feed", "IngestState", "LiveOptions", "MadePart", "check_source", "ingest"]
+
+RESTART_AFTER_S = 0.5
+MAX_RESTARTS = 5
+"""In a row, without a part between them."""
+_READ_AHEAD_BYTES = 1024 * 1024
+
+
+async def ingest(options: LiveOptions) -> AsyncIterator[MadePart | IngestState]:
+    """Parts and states, until the state is `ended` or `failed`. Closing it ends the process.
+
+    A crash of the process begins a new epoch: an init, and parts that go on in time."""
+    begin_us = failures = 0
+    while True:
+        process = await _start(pipe.job_of(options, begin_us))
+        try:
+            async for said in _said(process):
+                yield said
+                if isinstance(said, MadePart):
+                    begin_us, failures = said.pts_us + said.duration_us, 0
+                elif said.state in ("ended", "failed"):
+                    return
+        finally:
+            await _end(process)
+        failures += 1
+        if failures > MAX_RESTARTS:
+            yield IngestState("failed", "the source breaks the process that reads it, every time")
+            return
+        yield IngestState("waiting", "the encoder has crashed and is started again")
+        await asyncio.sleep(RESTART_AFTER_S * failures)
+
+
+async def _start(job: pipe.Job) -> Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",  # never import what lies in the current directory
+        "-m",
+        "headwater.media.live_child",
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        limit=_READ_AHEAD_BYTES,
+        start_new_session=True,  # Ctrl-C is for the node, which then ends its workers itself
+    )
+    assert process.stdin is not None
+    process.stdin.write(pipe.frame(pipe.JOB, job))
+    return process
+
+
+async def _said(process: Process) -> AsyncIterator[pipe.Said]:
+    """Until the process ends, however it does."""
+    assert process.stdout is not None
+    while True:
+        try:
+            header = await process.stdout.readexactly(pipe.HEADER.size)
+            kind, length = pipe.parse_header(header)
+            said = pipe.parse_said(kind, await process.stdout.readexactly(length))
+        except (asyncio.IncompleteReadError, MediaError):
+            return
+        yield said
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    if process.stdin is not None:
+        process.stdin.close()
+    await process.wait()
