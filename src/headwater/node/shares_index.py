@@ -11,6 +11,7 @@ from msgspec import Struct
 from headwater.catalog.schema import is_damage, writing
 from headwater.errors import StorageFull
 from headwater.store.manifest import Stamp
+from headwater.wire.frames import MALFORMED
 from headwater.wire.items import VideoEntry
 
 __all__ = ["Record", "SharesIndex"]
@@ -47,12 +48,22 @@ class Record(Struct, frozen=True, omit_defaults=True):
     """As the person gave it; None: as the node's setting has it."""
 
 
+class _Wish(Struct, frozen=True):
+    """The part of a record that only the person can say; the rest is found out again."""
+
+    is_asked: bool = False
+    is_excluded: bool = False
+    title: str = ""
+    prepare: bool | None = None
+
+
 class Folder(Struct, frozen=True, omit_defaults=True):
     prepare: bool | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
 _record = msgspec.msgpack.Decoder(Record)
+_wish = msgspec.msgpack.Decoder(_Wish)
 _folder = msgspec.msgpack.Decoder(Folder)
 
 
@@ -83,7 +94,7 @@ class SharesIndex:
 
     def files(self) -> dict[Path, Record]:
         rows = self._database.execute("SELECT path, record FROM files")
-        return {Path(os.fsdecode(path)): _record.decode(raw) for path, raw in rows}
+        return {Path(os.fsdecode(path)): _record_of(raw) for path, raw in rows}
 
     def folders(self) -> dict[Path, Folder]:
         rows = self._database.execute("SELECT path, record FROM folders")
@@ -118,6 +129,18 @@ class SharesIndex:
         except StorageFull as error:
             waiting = len(self._unwritten)
             log.warning("shares.not_noted", extra={"changes": waiting, "reason": str(error)})
+
+
+def _record_of(raw: bytes) -> Record:
+    """Of what an older version wrote and today's rules refuse, what the person wished remains."""
+    try:
+        return _record.decode(raw)
+    except MALFORMED as error:
+        log.warning("shares.record_unreadable", extra={"reason": str(error)})
+    try:
+        return Record(**msgspec.structs.asdict(_wish.decode(raw)))
+    except MALFORMED:
+        return Record()
 
 
 def _open(path: Path) -> sqlite3.Connection:
