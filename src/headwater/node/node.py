@@ -19,6 +19,7 @@ from headwater.link.addresses import is_everywhere
 from headwater.link.identity import load_identity
 from headwater.link.iroh import bind
 from headwater.link.port import Endpoint
+from headwater.live.lives import Lives
 from headwater.node.activity import Activity, Job
 from headwater.node.blocklist import Blocklist
 from headwater.node.config import Config
@@ -42,7 +43,7 @@ from headwater.transfer.traffic import Traffic
 from headwater.transfer.transfers import Transfers
 from headwater.web.server import WebServer
 from headwater.wire.ids import NodeId, VideoId
-from headwater.wire.items import Item, NodeRecord, Signed, VideoEntry
+from headwater.wire.items import Item, LiveEntry, NodeRecord, Signed, VideoEntry
 
 __all__ = ["Node"]
 
@@ -146,7 +147,20 @@ class Node:
         self.server = BlockServer(
             self.store, bulk, self._hosts, self._up_limit, self.traffic, clock
         )
-        dispatch.connect(self.gossip, self.transfers, self.server)
+        self.lives = Lives(
+            key=self.identity.key,
+            me=me,
+            folder=config.state / "lives",
+            catalogue=self.catalogue,
+            neighbours=self.neighbours,
+            publish=self.gossip.publish,
+            events=self.events,
+            clock=clock,
+            now_ms=_now_ms,
+            uplink_bps=8 * config.limits.up_bytes_per_s,
+            reserve_bytes=config.store.reserve_bytes,
+        )
+        dispatch.connect(self.gossip, self.transfers, self.server, self.lives)
         self._posters = Posters(self.transfers)
         self._copies = Copies(
             config.state, self.store, self.transfers, self.activity, self._entry_of
@@ -182,6 +196,7 @@ class Node:
             "gossip": self.gossip.run(),
             "neighbours": self.neighbours.run(),
             "transfers": self.transfers.run(),
+            "lives": self.lives.run(),
             "copies": self._copies.run(),
             "shares": self.shares.run(),
             "records": self._records.run(),
@@ -195,7 +210,6 @@ class Node:
             write_runtime(self.config.state, self.page, self.token)
             self.ready.set()
             await self._stopping.wait()
-            self._copies.stop()
             for task in tasks:
                 task.cancel()
 
@@ -286,8 +300,12 @@ class Node:
 
     def _catalogue_changed(self, items: Sequence[Item]) -> None:
         self._posters.heard(items)
+        self.lives.heard(items)
         self.transfers.heard(items)
         if any(isinstance(item.body, NodeRecord) for item in items):
             self.events.publish(Event("peers"))
-        if any(not isinstance(item.body, NodeRecord) for item in items):
+        for item in items:
+            if isinstance(item.body, LiveEntry):
+                self.events.publish(Event("lives", item.body.live.hex()))
+        if any(not isinstance(item.body, NodeRecord | LiveEntry) for item in items):
             self.events.publish(Event("videos"))

@@ -1,0 +1,98 @@
+"""All that this node pushes of one live: a feed for each child and stripe."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from headwater.live.counters import LiveCounters
+from headwater.live.limits import LiveLimits
+from headwater.live.part import LivePart
+from headwater.live.port import Neighbour
+from headwater.live.push import ChildFeed
+from headwater.live.ring import Ring
+from headwater.wire.ids import LiveId, NodeId, short_id
+from headwater.wire.live import Push
+
+__all__ = ["Children"]
+
+_STEP_S = 0.02
+"""A smaller change of backlog is not worth telling."""
+
+
+class Children:
+    """Belongs to the loop's thread; feeds run in `group`."""
+
+    def __init__(
+        self,
+        live: LiveId,
+        stripes: int,
+        ring: Ring,
+        group: asyncio.TaskGroup,
+        counters: LiveCounters,
+        limits: LiveLimits,
+        clock: Callable[[], float],
+    ) -> None:
+        self._live, self._stripes, self._ring, self._group = live, stripes, ring, group
+        self._counters, self._limits, self._clock = counters, limits, clock
+        self._feeds: dict[tuple[NodeId, int], tuple[ChildFeed, asyncio.Task[None]]] = {}
+        self._told: dict[tuple[NodeId, int], float] = {}
+
+    def __len__(self) -> int:
+        return len(self._feeds)
+
+    def start(self, neighbour: Neighbour, stripe: int, first: int) -> None:
+        """Push what is kept of the stripe from `first` on, then what `push` says."""
+        self.stop(neighbour.node, stripe)
+        push = Push(self._live, stripe)
+        feed = ChildFeed(neighbour, push, self._counters, self._limits, self._clock)
+        for part in self._of(stripe, first):
+            feed.put(part)
+        name = f"live.push.{short_id(neighbour.node)}.{stripe}"
+        task = self._group.create_task(feed.run(), name=name)
+        self._feeds[neighbour.node, stripe] = feed, task
+
+    def stop(self, node: NodeId, stripe: int) -> None:
+        self._told.pop((node, stripe), None)
+        found = self._feeds.pop((node, stripe), None)
+        if found is not None:
+            found[1].cancel()
+
+    def stop_all(self, node: NodeId | None = None) -> None:
+        """Of one child, or of all."""
+        for child, stripe in list(self._feeds):
+            if node is None or child == node:
+                self.stop(child, stripe)
+
+    def push(self, part: LivePart, nodes: Sequence[NodeId]) -> None:
+        stripe = part.seq % self._stripes
+        for node in nodes:
+            found = self._feeds.get((node, stripe))
+            if found is not None:
+                found[0].put(part)
+
+    def check(self, now: float) -> list[tuple[NodeId, int, float]]:
+        """Skip those that are too slow. Returns whose backlog has changed: child, stripe,
+        seconds."""
+        changed: list[tuple[NodeId, int, float]] = []
+        for (node, stripe), (feed, _) in self._feeds.items():
+            delay_s = feed.delay_s(now)
+            if abs(delay_s - self._told.get((node, stripe), 0.0)) >= _STEP_S:
+                self._told[node, stripe] = delay_s
+                changed.append((node, stripe, delay_s))
+            if feed.is_late(now):
+                feed.skip(self._newest(stripe), now)
+        return changed
+
+    def backlog_s(self, now: float) -> float:
+        return max((feed.delay_s(now) for feed, _ in self._feeds.values()), default=0.0)
+
+    def _newest(self, stripe: int) -> list[LivePart]:
+        """From the newest keyframe on, unless that is late itself."""
+        key = self._ring.newest_key()
+        start, edge = self._ring.get(key or 0), self._ring.get(self._ring.edge)
+        if key is None or start is None or edge is None:
+            return []
+        age_us = edge.info.pts_us - start.info.pts_us
+        return self._of(stripe, key) if age_us < self._limits.push_delay_s * 1e6 else []
+
+    def _of(self, stripe: int, first: int) -> list[LivePart]:
+        return [part for part in self._ring.since(first) if part.seq % self._stripes == stripe]

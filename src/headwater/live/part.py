@@ -1,0 +1,76 @@
+"""A part of a live in memory: the very bytes that came, so that passing it on costs nothing."""
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from headwater.errors import RemoteProtocolError
+from headwater.link.port import Stream
+from headwater.wire import frames
+from headwater.wire.live import Part, PartInfo, open_part, part_decoder, part_info
+
+__all__ = ["Head", "LivePart", "read_head", "stored_part"]
+
+MAX_HEAD_BYTES = 512
+"""A part's header, framed, takes about 220."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePart:
+    """Checked. `frame`: the encoded Part with its length, then the payload, as it travels."""
+
+    info: PartInfo
+    frame: bytes
+    head_bytes: int
+
+    @property
+    def seq(self) -> int:
+        return self.info.seq
+
+    @property
+    def head(self) -> bytes:
+        return self.frame[: self.head_bytes]
+
+    @property
+    def payload(self) -> bytes:
+        return self.frame[self.head_bytes :]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What came of a part before its payload: nothing of it is proven."""
+
+    info: PartInfo
+    part: Part
+    encoded: bytes
+
+    def opened(self, key: Ed25519PublicKey, payload: bytes) -> LivePart:
+        """The part, signature and hash checked. Raises: RemoteProtocolError when forged."""
+        info = open_part(key, self.part, payload)
+        return LivePart(info, self.encoded + payload, len(self.encoded))
+
+
+async def read_head(stream: Stream) -> Head | None:
+    """The next part's; None where the stream ends. Raises: LinkClosed, RemoteProtocolError."""
+    start = await stream.read(frames.HEADER_BYTES)
+    if not start:
+        return None
+    start += await stream.read_exact(frames.HEADER_BYTES - len(start))
+    size = frames.frame_length(start)
+    if size > MAX_HEAD_BYTES:
+        raise RemoteProtocolError(f"a part's header of {size} bytes was announced")
+    body = await stream.read_exact(size)
+    part = frames.decode(body, part_decoder)
+    return Head(part_info(part), part, start + body)
+
+
+def stored_part(encoded: bytes, payload: bytes) -> LivePart | None:
+    """What this node checked before it wrote it down; None when the disk has changed it."""
+    try:
+        info = part_info(frames.decode(encoded[frames.HEADER_BYTES :], part_decoder))
+    except RemoteProtocolError:
+        return None
+    if hashlib.sha256(payload).digest() != info.sha256:
+        return None
+    return LivePart(info, encoded + payload, len(encoded))

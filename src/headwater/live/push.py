@@ -1,0 +1,133 @@
+"""Pushes one stripe to one child: each part as it came, in order, and none of them late.
+
+Theory of operation. A QUIC stream takes a megabyte before it holds its writer back, so nothing
+can be told from how long a write takes. The child says on the same stream, a byte for each, which
+parts it has; the age of the oldest that it has not is the backlog. When that passes `push_delay_s`,
+the stream is reset, which drops what is queued inside QUIC as well, and another one goes on at the
+newest keyframe. A slow child thus costs nobody else time or memory.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from headwater.link.port import LinkClosed, Stream
+from headwater.live.counters import LiveCounters
+from headwater.live.limits import PUSH_PRIORITY, LiveLimits
+from headwater.live.part import LivePart
+from headwater.live.port import Neighbour
+from headwater.wire.frames import encode
+from headwater.wire.live import Push
+
+__all__ = ["ChildFeed"]
+
+
+class ChildFeed:
+    """Belongs to the loop's thread. Shape: holds parts of at most `push_delay_s` and
+    `push_bytes`, and a group more."""
+
+    def __init__(
+        self,
+        neighbour: Neighbour,
+        push: Push,
+        counters: LiveCounters,
+        limits: LiveLimits,
+        clock: Callable[[], float],
+    ) -> None:
+        self._neighbour, self._push, self._clock = neighbour, push, clock
+        self._counters, self._limits = counters, limits
+        self._waiting: deque[tuple[LivePart, float]] = deque()
+        self._sent: deque[tuple[int, float]] = deque()
+        """Size and time of entry of those written and not said to have come."""
+        self._bytes = 0
+        """Of both."""
+        self._has_work = asyncio.Event()
+        self._stream: Stream | None = None
+        self._is_stale = False
+        """The stream is to be given up for a new one."""
+        self._awaits_key = False
+
+    def put(self, part: LivePart) -> None:
+        """Push it, after what was put before."""
+        if self._awaits_key and not (part.info.is_key or part.info.is_init):
+            return
+        self._awaits_key = False
+        self._waiting.append((part, self._clock()))
+        self._bytes += len(part.frame)
+        self._has_work.set()
+
+    def delay_s(self, now: float) -> float:
+        """How long the oldest part has been on its way, beyond what the way itself takes."""
+        since = self._oldest_s()
+        return 0.0 if since is None else max(0.0, now - since - (self._neighbour.rtt_s or 0.0))
+
+    def is_late(self, now: float) -> bool:
+        too_long = self.delay_s(now) > self._limits.push_delay_s
+        return too_long or self._bytes > self._limits.push_bytes
+
+    def skip(self, newest: Sequence[LivePart], now: float) -> None:
+        """Give up what is under way. `newest`: what there is of the stripe from the newest
+        keyframe on; nothing when the next one is to be waited for."""
+        self._counters.children_skipped += 1
+        self._waiting = deque((part, now) for part in newest)
+        self._awaits_key = not newest
+        self._sent.clear()
+        self._bytes = sum(len(part.frame) for part in newest)
+        self._is_stale = True
+        if self._stream is not None:
+            self._stream.reset()  # ends a write that waits
+        self._has_work.set()
+
+    async def run(self) -> None:
+        """Until cancelled, or the child or the link wants no more."""
+        try:
+            while True:
+                self._is_stale = False
+                self._stream = await self._neighbour.link.open_stream(priority=PUSH_PRIORITY)
+                await self._run_stream(self._stream)
+        except LinkClosed:
+            pass
+        finally:
+            if self._stream is not None:
+                self._stream.reset()
+            self._waiting.clear()
+            self._sent.clear()
+
+    async def _run_stream(self, stream: Stream) -> None:
+        """Until the stream is stale. Raises: LinkClosed when the child gave it up."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                hearing = group.create_task(self._hear(stream), name="live.push.hear")
+                await self._write(stream)
+                hearing.cancel()
+        except* LinkClosed as error:
+            if not self._is_stale:
+                raise LinkClosed("the child wants no more") from error
+
+    async def _write(self, stream: Stream) -> None:
+        await stream.write(encode(self._push))
+        while not self._is_stale:
+            if not self._waiting:
+                self._has_work.clear()
+                await self._has_work.wait()
+                continue
+            part, since = self._waiting.popleft()
+            size = len(part.frame)
+            self._sent.append((size, since))
+            await stream.write(part.frame)
+            self._counters.parts_pushed += 1
+            self._counters.bytes_pushed += size
+
+    async def _hear(self, stream: Stream) -> None:
+        while True:
+            taken = await stream.read(4096)
+            if not taken:
+                raise LinkClosed("the child wants no more")
+            for _ in taken:
+                with suppress(IndexError):
+                    self._bytes -= self._sent.popleft()[0]
+
+    def _oldest_s(self) -> float | None:
+        oldest = self._sent[0] if self._sent else self._waiting[0] if self._waiting else None
+        return None if oldest is None else oldest[1]

@@ -1,0 +1,367 @@
+"""One live on this node: runs its overlay over real links, keeps the parts, serves them.
+
+Theory of operation. Everything that happens (a neighbour comes, says something, a part arrives,
+time passes) is told to the overlay, which is pure; what it wants done it leaves as commands,
+carried out right after. A part is checked, kept, told to the overlay, and only then can a command
+forward or deliver it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from headwater.errors import NodeError, RemoteProtocolError
+from headwater.link.port import Stream
+from headwater.live.arrivals import Arrivals
+from headwater.live.children import Children
+from headwater.live.counters import LiveCounters
+from headwater.live.limits import LiveLimits
+from headwater.live.part import LivePart
+from headwater.live.port import Neighbour, Neighbours
+from headwater.live.pull import PartServer
+from headwater.live.runs import Runs
+from headwater.live.shelf import Shelf
+from headwater.live.spool import Spool
+from headwater.overlay.commands import (
+    Command,
+    Deliver,
+    Dial,
+    Drop,
+    Forget,
+    Forward,
+    Pull,
+    Send,
+    Skip,
+    StartPush,
+    StopPush,
+)
+from headwater.overlay.overlay import Overlay
+from headwater.overlay.report import Report
+from headwater.wire.ids import LiveId, NodeId, short_id
+from headwater.wire.items import LiveEntry
+from headwater.wire.live import GetParts, LiveMessage, PartInfo, Push
+
+__all__ = ["Session", "Surroundings"]
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 0.1
+"""How often children are looked at: a backlog matters from 150 ms on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all sessions of a node share."""
+
+    me: NodeId
+    neighbours: Neighbours
+    addresses_of: Callable[[NodeId], Sequence[str]]
+    clock: Callable[[], float]
+    counters: LiveCounters
+    limits: LiveLimits
+    random: Random
+
+
+class Session:
+    """Belongs to the loop's thread. `run` must be running for anything to happen."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        entry: LiveEntry,
+        *,
+        is_source: bool,
+        slots: int,
+        spool: Spool | None,
+        wants_delivery: bool = True,
+    ) -> None:
+        self.entry = entry
+        """As it was heard last."""
+        self.live = LiveId(entry.live)
+        self.is_source = is_source
+        self.counters, self._limits = around.counters, around.limits
+        self.shelf = Shelf(spool, around.limits)
+        self.delivered = Runs()
+        self.edge_us = 0
+        """When the newest part delivered is shown."""
+        self.newest: PartInfo | None = None
+        """The newest part that came, and..."""
+        self.newest_at_s = 0.0
+        """...when, by the clock."""
+        self.delay_s: float | None = None
+        """From being taken to being here; None where the clocks cannot be compared."""
+        self.is_over = False
+        """Nothing more will be delivered."""
+        self.news = asyncio.Event()
+        """Set, and replaced by another one, when something was delivered."""
+        self._around, self._clock, self._slots = around, around.clock, slots
+        self._overlay = Overlay(
+            self.live,
+            around.me,
+            is_source=is_source,
+            stripes=entry.stripes,
+            part_s=entry.part_ms / 1000,
+            slots=slots,
+            rng=around.random,
+            now=self._clock(),
+            wants_delivery=wants_delivery,
+        )
+        key = Ed25519PublicKey.from_public_bytes(entry.stream_key)
+        self._arrivals = Arrivals(
+            *(self.live, key, self._is_wanted, self._take),
+            *(around.counters, around.limits, around.clock),
+        )
+        self._server = PartServer(
+            *(self.shelf.find, self.rate_bytes_s, around.counters, around.limits, around.clock)
+        )
+        self._incoming: dict[tuple[NodeId, int], Stream] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._children: Children | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_s = 0.0
+
+    # Life.
+
+    async def run(self) -> None:
+        """Take part until cancelled; then say goodbye."""
+        around = self._around
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._children = Children(
+                    *(self.live, self.entry.stripes, self.shelf.ring, self._group),
+                    *(around.counters, around.limits, around.clock),
+                )
+                self._group.create_task(self.shelf.run(), name="live.shelf")
+                self._group.create_task(self._check_children(), name="live.children")
+                for neighbour in around.neighbours.connected().values():
+                    self._overlay.connected(neighbour.node, neighbour.rtt_s, self._clock())
+                self._act()
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._leave()
+            self._group = None
+
+    def finish(self) -> None:
+        """Nothing more will come: players are told when they have read it all."""
+        self.is_over = True
+        self._tell()
+
+    def _leave(self) -> None:
+        self.finish()
+        self._overlay.leave(self._clock())
+        for command in self._overlay.commands():
+            if isinstance(command, Send):
+                self._send(command)
+        for stream in self._incoming.values():
+            stream.reset()
+        self._incoming.clear()
+
+    # What is asked of it.
+
+    def report(self) -> Report:
+        return self._overlay.report()
+
+    def rate_bytes_s(self) -> float:
+        """Of the stream, over what is in memory; 0 while there is little."""
+        ring = self.shelf.ring
+        first, last = ring.get(ring.oldest), ring.get(ring.edge)
+        span_s = (last.info.pts_us - first.info.pts_us) / 1e6 if first and last else 0.0
+        return ring.held_bytes / span_s if span_s >= 0.5 else 0.0
+
+    def backlog_s(self) -> float:
+        """The longest that a part for a child has been on its way."""
+        return self._children.backlog_s(self._clock()) if self._children else 0.0
+
+    def window(self) -> tuple[int, int, int, int] | None:
+        """Numbers of the oldest keyframe and the newest part, then when they are shown."""
+        oldest = self.shelf.oldest_key()
+        if oldest is None or self.delivered.last < 0:
+            return None
+        return oldest[0], self.delivered.last, oldest[1], self.edge_us
+
+    def candidates(self, nodes: Sequence[NodeId]) -> None:
+        """Who may take part as well, the publisher's node first."""
+        self._overlay.candidates(nodes, self._clock())
+        self._act()
+
+    def uplink(self, slots: int) -> None:
+        if slots == self._slots:
+            return
+        self._slots = slots
+        self._overlay.uplink(slots, self._clock())
+        self._act()
+
+    # What neighbours do.
+
+    def neighbour_up(self, neighbour: Neighbour) -> None:
+        self._overlay.connected(neighbour.node, neighbour.rtt_s, self._clock())
+        self._act()
+
+    def neighbour_down(self, node: NodeId) -> None:
+        self._server.neighbour_down(node)
+        if self._children is not None:
+            self._children.stop_all(node)
+        self._overlay.disconnected(node, self._clock())
+        self._act()
+
+    def receive(self, node: NodeId, message: LiveMessage) -> None:
+        """Raises: RemoteProtocolError."""
+        try:
+            self._overlay.receive(node, message, self._clock())
+        finally:
+            self._act()
+
+    async def pushed(self, node: NodeId, push: Push, stream: Stream) -> None:
+        """Take what a parent pushes, until it ends. Raises: LinkClosed, RemoteProtocolError."""
+        if push.stripe >= self.entry.stripes or self.is_source:
+            stream.reset()
+            return
+        before = self._incoming.pop((node, push.stripe), None)
+        if before is not None:
+            before.reset()
+        self._incoming[node, push.stripe] = stream
+        try:
+            await self._arrivals.pushed(node, push.stripe, self.entry.stripes, stream)
+        finally:
+            if self._incoming.get((node, push.stripe)) is stream:
+                del self._incoming[node, push.stripe]
+            stream.reset()
+
+    async def answer(self, node: NodeId, request: GetParts, stream: Stream) -> None:
+        """Give the parts asked for. Raises: LinkClosed."""
+        await self._server.answer(node, request, stream)
+
+    # Parts.
+
+    def made(self, part: LivePart) -> None:
+        """Made and signed here."""
+        self.counters.parts_made += 1
+        self._keep(part)
+        self._overlay.part_arrived(part.info, None, self._clock(), is_pushed=False)
+        self._act()
+
+    def _is_wanted(self, info: PartInfo) -> bool:
+        return self._overlay.is_wanted(info, self._clock())
+
+    def _take(self, part: LivePart, node: NodeId, is_pushed: bool) -> None:
+        self._keep(part)
+        self._overlay.part_arrived(part.info, node, self._clock(), is_pushed=is_pushed)
+        self._act()
+
+    def _keep(self, part: LivePart) -> None:
+        self.shelf.add(part)
+        if self.newest is None or part.seq > self.newest.seq:
+            self.newest, self.newest_at_s = part.info, self._clock()
+
+    # Time.
+
+    def _arm(self) -> None:
+        """Have `_on_time` called when the overlay wants it."""
+        if self._group is None or self._overlay.timer_s == self._timer_s:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_s = self._overlay.timer_s
+        wait_s = max(0.0, self._timer_s - self._clock())
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer_s = -1.0
+        self._overlay.handle_timer(self._clock())
+        self._act()
+
+    async def _check_children(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
+            if self._children:
+                now = self._clock()
+                for node, stripe, delay_s in self._children.check(now):
+                    self._overlay.backlog(node, stripe, delay_s, now)
+                self._act()
+
+    # What the overlay wants.
+
+    def _act(self) -> None:
+        if self._group is None:
+            self._overlay.commands()  # not running yet, or no more: nobody is there to do it
+            return
+        while commands := self._overlay.commands():
+            for command in commands:
+                self._do(command, self._group)
+        self._arm()
+
+    def _do(self, command: Command, group: asyncio.TaskGroup) -> None:
+        assert self._children is not None
+        match command:
+            case Send():
+                self._send(command)
+            case Forward(seq, nodes):
+                part = self.shelf.ring.get(seq)
+                if part is not None:
+                    self._children.push(part, nodes)
+            case StartPush(node, stripe, first):
+                neighbour = self._around.neighbours.get(node)
+                if neighbour is not None:
+                    self._children.start(neighbour, stripe, first)
+            case StopPush(node, stripe):
+                self._children.stop(node, stripe)
+            case Pull(node, seqs):
+                name = f"live.pull.{short_id(node)}"
+                group.create_task(self._pull(node, seqs), name=name)
+            case Deliver(seq):
+                self._deliver(seq)
+            case Skip(first, after):
+                self.counters.parts_skipped += after - first
+            case Dial(node):
+                group.create_task(self._dial(node), name=f"live.dial.{short_id(node)}")
+            case Drop(node, reason, hostile):
+                self._drop(node, reason, hostile=hostile)
+            case Forget():
+                pass  # the ring has bounds of its own: older parts serve those who come late
+
+    def _send(self, command: Send) -> None:
+        neighbour = self._around.neighbours.get(command.node)
+        if neighbour is not None:
+            neighbour.send(command.message)
+
+    def _deliver(self, seq: int) -> None:
+        part = self.shelf.at_hand(seq)
+        if part is None:
+            return
+        self.counters.parts_delivered += 1
+        self.shelf.record(part)
+        self.delivered.add(seq)
+        self.edge_us = max(self.edge_us, part.info.pts_us)
+        self._tell()
+
+    def _tell(self) -> None:
+        self.news.set()
+        self.news = asyncio.Event()
+
+    def _drop(self, node: NodeId, reason: str, *, hostile: bool) -> None:
+        if hostile:
+            self.counters.nodes_dropped += 1
+            self._around.neighbours.ban(node, reason)
+        else:
+            log.info("live.left", extra={"node": short_id(node), "reason": reason})
+
+    async def _pull(self, node: NodeId, seqs: tuple[int, ...]) -> None:
+        try:
+            neighbour = self._around.neighbours.get(node)
+            if neighbour is not None:
+                await self._arrivals.pull(neighbour, seqs)
+        except RemoteProtocolError as error:
+            self._drop(node, str(error), hostile=True)
+        self._overlay.pulled(node, seqs, self._clock())
+        self._act()
+
+    async def _dial(self, node: NodeId) -> None:
+        addresses = self._around.addresses_of(node)
+        try:
+            await self._around.neighbours.dial(node, addresses)
+        except NodeError as error:
+            log.debug("live.dial_failed", extra={"node": short_id(node), "reason": str(error)})

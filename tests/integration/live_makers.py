@@ -1,0 +1,114 @@
+"""An encoder that makes parts when told to, and nodes that carry what it makes."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from headwater.live.lives import Lives
+from headwater.live.part import LivePart
+from headwater.live.view import Ended, Gap, LiveView
+from headwater.media.live_options import IngestState, LiveOptions, MadePart
+from headwater.node.node import Node
+from headwater.wire.ids import LiveId
+
+__all__ = ["Encoder", "go_live", "on_air", "payload_of", "read_parts"]
+
+PART_MS = 20
+"""Short ones, so that tests are."""
+PART_US = 1000 * PART_MS
+
+
+def payload_of(number: int, size_bytes: int = 4000) -> bytes:
+    """Noise that is the same each time."""
+    return hashlib.shake_256(b"part %d" % number).digest(size_bytes)
+
+
+@dataclass(eq=False)
+class Encoder:
+    """Makes an init, then a keyframe every `gop` parts. Every part made is kept in `made`."""
+
+    gop: int = 10
+    size_bytes: int = 4000
+    made: list[bytes] = field(default_factory=list)
+    _queue: "asyncio.Queue[MadePart | IngestState]" = field(default_factory=asyncio.Queue)
+    _parts: int = 0
+    is_closed: bool = False
+
+    async def __call__(self, options: LiveOptions) -> AsyncIterator[MadePart | IngestState]:
+        try:
+            while True:
+                said = await self._queue.get()
+                yield said
+                if isinstance(said, IngestState) and said.state in ("ended", "failed"):
+                    return
+        finally:
+            self.is_closed = True
+
+    def init(self) -> None:
+        self._put(
+            MadePart(True, False, self._pts_us, 0, 0, self._payload(200), "video/mp4", 64, 36)
+        )
+
+    def make(self, count: int = 1) -> None:
+        """So many parts, at once."""
+        for _ in range(count):
+            is_key = self._parts % self.gop == 0
+            payload = self._payload(self.size_bytes)
+            self._put(MadePart(False, is_key, self._pts_us, PART_US, 0, payload))
+            self._parts += 1
+
+    async def run(self) -> None:
+        """An init, then parts at their pace, until cancelled."""
+        self.init()
+        while True:
+            self.make()
+            await asyncio.sleep(PART_US / 1e6)
+
+    def say(self, state: str, message: str = "") -> None:
+        self._queue.put_nowait(IngestState(state, message))  # type: ignore[arg-type]
+
+    @property
+    def _pts_us(self) -> int:
+        return self._parts * PART_US
+
+    def _payload(self, size_bytes: int) -> bytes:
+        return payload_of(len(self.made), size_bytes)
+
+    def _put(self, made: MadePart) -> None:
+        self.made.append(made.payload)
+        self._queue.put_nowait(made)
+
+
+async def go_live(node: Node, encoder: Encoder, title: str = "Derby", **how: object) -> LiveId:
+    """On air on that node, fed by that encoder."""
+    lives: Lives = node.lives
+    lives._ingest = encoder
+    return await lives.start(LiveOptions("test:", part_ms=PART_MS), title, **how)  # type: ignore[arg-type]
+
+
+async def read_parts(view: LiveView, count: int) -> list[LivePart]:
+    """The next so many parts; fails when there is a gap or an end."""
+    parts: list[LivePart] = []
+    async with asyncio.timeout(15):
+        while len(parts) < count:
+            step = await view.next()
+            assert not isinstance(step, Gap | Ended), step
+            parts.append(step)
+    return parts
+
+
+@asynccontextmanager
+async def on_air(
+    node: Node, encoder: Encoder | None = None, **how: object
+) -> AsyncIterator[tuple[LiveId, Encoder]]:
+    """A live on that node, whose encoder runs at its pace until the end of the block."""
+    encoder = encoder or Encoder()
+    live = await go_live(node, encoder, **how)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as group:
+        pacing = group.create_task(encoder.run(), name="encoder")
+        try:
+            yield live, encoder
+        finally:
+            pacing.cancel()
