@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from headwater.wire import frames, items, live, messages
+from headwater.wire import frames, groups, items, live, messages
 
 DOCS = Path(__file__).parents[2] / "docs" / "wire.md"
 STRUCTS = [
     kind
-    for module in (items, live, messages)
+    for module in (items, live, groups, messages)
     for _, kind in python.getmembers(module, python.isclass)
     if issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__
 ]

@@ -117,6 +117,10 @@ class VideoEntry(Struct, frozen=True, tag="video", omit_defaults=True):
     node: Id32 = bytes(32)
     """The node that published it and holds it whole."""
     created_ms: Count = 0
+    live: Annotated[bytes, Meta(max_length=32)] = b""
+    """The live that it is the recording of, or empty."""
+    groups: Annotated[bytes, Meta(max_length=32)] = b""
+    """Of a recording: blob that tells where its groups lie (wire.groups), or empty."""
 
 
 class Retraction(Struct, frozen=True, tag="retract"):
@@ -152,6 +156,10 @@ class LiveEntry(Struct, frozen=True, tag="live", omit_defaults=True):
     poster: Annotated[bytes, Meta(max_length=32)] = b""
     recording: Annotated[bytes, Meta(max_length=32)] = b""
     """The video that it has become, once it has ended."""
+    parts: Annotated[int, Meta(ge=0, le=2**40)] = 0
+    """How many it has had, once it has ended."""
+    dvr_s: Annotated[int, Meta(ge=0, le=604_800)] = 0
+    """How far back its node gives parts."""
 
 
 HoldingState = Literal["whole", "partial", "gone"]
