@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import cache
 from hashlib import sha256
 from itertools import pairwise
+from typing import Literal
 
 import av
 import msgspec
@@ -20,9 +21,11 @@ from av.video.frame import VideoFrame
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from headwater.errors import NotFound
+from headwater.live.view import Ended, Gap, Start
 from headwater.media.hls_boxes import boxes
-from headwater.web.live_port import Ended, Gap, Start, Window
-from headwater.wire.ids import LiveId
+from headwater.media.live_options import LiveOptions
+from headwater.web.live_port import Window
+from headwater.wire.ids import LiveId, NodeId
 from headwater.wire.items import LiveEntry
 from headwater.wire.live import PartInfo, live_id
 
@@ -160,10 +163,20 @@ class FakePart:
 
 
 @dataclass
+class FakeStripe:
+    """`ancestors`: the parent first."""
+
+    ancestors: tuple[NodeId, ...] = ()
+    children: tuple[NodeId, ...] = ()
+
+    @property
+    def parent(self) -> NodeId | None:
+        return self.ancestors[0] if self.ancestors else None
+
+
+@dataclass
 class FakeReport:
-    parents: dict[int, bytes] = field(default_factory=dict)
-    children: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
-    ancestors: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+    stripes: list[FakeStripe] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -171,7 +184,7 @@ class FakeLive:
     """One live: what has been made of it so far. `air` adds to it."""
 
     entry: LiveEntry
-    channel: bytes
+    channel: NodeId
     is_mine: bool = False
     viewers: int = 0
     delay_s: float | None = 0.04
@@ -189,7 +202,7 @@ class FakeLive:
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["on", "waiting", "ended"]:
         return "ended" if self.is_ended else self.entry.state
 
     def air(self, pieces: Sequence[Piece]) -> list[FakePart]:
@@ -280,7 +293,8 @@ class FakeView:
             return self._live.newest_key()
         if isinstance(self._start, float):
             return self._live.back(self._start)
-        return max(self._start, self._live.oldest)
+        keys = (p.info.seq for p in self._live.parts if p.info.is_key)
+        return next((key for key in keys if key >= self._start), self._live.newest_key())
 
     def init(self, seq: int) -> FakePart | None:
         return self._live.parts[seq] if seq < len(self._live.parts) else None
@@ -293,6 +307,9 @@ class FakeView:
         newest = live.parts[-1].info
         return oldest.seq, newest.seq, oldest.pts_us, newest.pts_us
 
+    def seek(self, start: Start) -> None:
+        self._at, self._start = -1, start
+
     async def close(self) -> None:
         self.closed.set()
 
@@ -300,7 +317,7 @@ class FakeView:
 @dataclass
 class FakeLives:
     by_id: dict[bytes, FakeLive] = field(default_factory=dict)
-    started: list[tuple[object, str, dict[str, object]]] = field(default_factory=list)
+    started: list[tuple[LiveOptions, str, float, int, bool]] = field(default_factory=list)
 
     def add(self, title: str = "Concert", **facts: object) -> FakeLive:
         channel, key = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
@@ -321,7 +338,7 @@ class FakeLives:
             title=title,
             **about,  # type: ignore[arg-type]
         )
-        live = self.by_id[entry.live] = FakeLive(entry, author)
+        live = self.by_id[entry.live] = FakeLive(entry, NodeId(author))
         return live
 
     def list(self) -> "list[FakeLive]":
@@ -331,6 +348,20 @@ class FakeLives:
         if live not in self.by_id:
             raise NotFound(f"no live {live.hex()[:10]} is on air")
         return self.by_id[live]
+
+    async def start(
+        self,
+        options: LiveOptions,
+        title: str,
+        *,
+        dvr_s: float = 600.0,
+        stripes: int = 4,
+        keep_recording: bool = True,
+    ) -> LiveId:
+        self.started.append((options, title, dvr_s, stripes, keep_recording))
+        live = self.add(title, stripes=stripes, state="waiting", part_ms=options.part_ms)
+        live.is_mine = True
+        return LiveId(live.entry.live)
 
     async def stop(self, live: LiveId) -> None:
         self.get(live).end()

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from live_samples import FakeLive, Piece, fmp4
+from live_samples import FakeLive, FakeStripe, Piece, fmp4
 from web_fakes import FakeNode, Serving, serving
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -145,11 +145,14 @@ def test_it_goes_on_from_a_number_without_a_seam() -> None:
     async def _test(web: Serving) -> None:
         live = web.node.lives.add()
         made = live.air(pieces())
-        async with parts_of(web, live, "?from=13") as socket:
+        had = made[12].info.pts_us
+        async with parts_of(web, live, f"?from=13&after={had}") as socket:
             got = await take_parts(socket, 4)
         assert [part.seq for part in got] == [0, 13, 14, 15]
         assert got[1].payload == made[13].payload
-        assert live.opened == [13]
+        key = next(p.info.seq for p in made if p.info.is_key and p.info.seq > 13)
+        async with parts_of(web, live, "?from=13") as socket:  # where it was is not told
+            assert [part.seq for part in await take_parts(socket, 2)] == [0, key]
 
     run(_test)
 
@@ -222,9 +225,7 @@ def test_the_overlay_names_who_feeds_whom() -> None:
         source, relay, child = (web.node.meet(name) for name in ("Stage", "Relay", "Child"))
         me = web.node.identity.node
         live = web.node.lives.add(node=source)
-        live.report.parents = {0: relay, 1: source}
-        live.report.ancestors = {0: (relay, source), 1: (source,)}
-        live.report.children = {0: (child,)}
+        live.report.stripes = [FakeStripe((relay, source), (child,)), FakeStripe((source,))]
         base = f"/api/v1/lives/{live.entry.live.hex()}"
         got = (await web.client.get(f"{base}/overlay")).json()
         names = {one["id"]: one["name"] for one in got["nodes"]}

@@ -23,8 +23,9 @@ from headwater.web.api import (
     videos,
     wellknown,
 )
-from headwater.web.gateway import files, hls, live_parts, pictures, playlists
+from headwater.web.gateway import files, hls, live_in, live_parts, pictures, playlists
 from headwater.web.gateway.counters import GatewayCounters
+from headwater.web.going_live import GoingLive
 from headwater.web.metrics import router as metrics_router
 from headwater.web.port import Node
 
@@ -33,6 +34,7 @@ __all__ = ["create_app", "describe"]
 ROUTERS = (
     files.router,  # first, because a player waits for it
     live_parts.router,
+    live_in.router,
     hls.router,
     pictures.router,
     playlists.router,
@@ -56,6 +58,7 @@ def create_app(node: Node, *, streams: Streams | None = None) -> FastAPI:
     app.state.node = node
     app.state.streams = streams if streams is not None else Streams()
     app.state.gateway_counters = GatewayCounters()
+    app.state.going_live = GoingLive()
     failures.install(app)
     page.install(app)
     app.add_middleware(Access, rules=_rules(node.config.web, node.token))

@@ -1,9 +1,10 @@
 """What the HTTP side needs of the node's lives: `live/lives.py` satisfies it, as a fake does."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from headwater.live.view import Ended, Gap, Start
+from headwater.media.live_options import LiveOptions
 from headwater.wire.ids import LiveId, NodeId
 from headwater.wire.items import LiveEntry
 from headwater.wire.live import PartInfo
@@ -20,10 +21,6 @@ __all__ = [
     "Window",
 ]
 
-Start = Literal["edge"] | int | float
-"""Where a view begins: at the newest keyframe, at a part's number, or (a float, not above 0) that
-many seconds before the newest part, at a keyframe."""
-
 Window = tuple[int, int, int, int]
 """What can be watched now: numbers of the oldest and the newest part, then their `pts_us`."""
 
@@ -33,18 +30,6 @@ class LivePart(Protocol):
     def info(self) -> PartInfo: ...
     @property
     def payload(self) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Parts are missing; it goes on at `next_seq`, a keyframe or its init."""
-
-    next_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Nothing more comes."""
 
 
 class LiveView(Protocol):
@@ -57,19 +42,25 @@ class LiveView(Protocol):
         """The init part of that number, where it is here."""
 
     def window(self) -> Window | None: ...
+    def seek(self, start: Start) -> None: ...
     async def close(self) -> None: ...
 
 
+class StripeReport(Protocol):
+    @property
+    def parent(self) -> NodeId | None: ...
+    @property
+    def children(self) -> Sequence[NodeId]: ...
+    @property
+    def ancestors(self) -> Sequence[NodeId]:
+        """The parent first, the source last."""
+
+
 class Report(Protocol):
-    """What this node knows of the overlay, by stripe."""
+    """What this node knows of the overlay."""
 
     @property
-    def parents(self) -> Mapping[int, NodeId]: ...
-    @property
-    def children(self) -> Mapping[int, Sequence[NodeId]]: ...
-    @property
-    def ancestors(self) -> Mapping[int, Sequence[NodeId]]:
-        """Of this node: its parent first, the source last."""
+    def stripes(self) -> Sequence[StripeReport]: ...
 
 
 class LiveStatus(Protocol):
@@ -108,5 +99,18 @@ class Lives(Protocol):
     async def watch(self, live: LiveId, start: Start = "edge") -> LiveView:
         """Raises: NotFound, Unavailable."""
 
-    async def stop(self, live: LiveId) -> None: ...
+    async def start(
+        self,
+        options: LiveOptions,
+        title: str,
+        *,
+        dvr_s: float = 600.0,
+        stripes: int = 4,
+        keep_recording: bool = True,
+    ) -> LiveId:
+        """Go on air. Raises: LocalUsageError, Unavailable."""
+
+    async def stop(self, live: LiveId) -> None:
+        """Raises: NotFound."""
+
     def keep(self, live: LiveId, is_kept: bool) -> None: ...

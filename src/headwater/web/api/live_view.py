@@ -1,19 +1,43 @@
 """A live and its overlay, as the API shows them. Pure: no I/O beyond look-ups in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from headwater.web.api.live_models import Live, Overlay, OverlayLink
+from starlette.datastructures import URL
+
+from headwater.web.api.live_models import Encoder, Live, Overlay, OverlayLink
 from headwater.web.api.view import Mesh
 from headwater.web.gateway.live_types import JPEG
+from headwater.web.going_live import GoingLive
 from headwater.web.live_port import LiveStatus, Report
-from headwater.wire.ids import NodeId
+from headwater.wire.ids import LiveId, NodeId
 
-__all__ = ["live_view", "overlay_view"]
+__all__ = ["Shown", "overlay_view"]
 
 
-def live_view(mesh: Mesh, live: LiveStatus, *, is_owner: bool) -> Live:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How one request sees lives. `going`: None for guests; `url`: as the page reaches us."""
+
+    mesh: Mesh
+    going: GoingLive | None
+    url: URL
+
+    def live(self, live: LiveStatus) -> Live:
+        identity = LiveId(live.entry.live)
+        encoder = self.going.encoder(identity) if self.going is not None else None
+        told = None
+        if encoder is not None:
+            told = Encoder(server=encoder.server(self.url.hostname or ""), key=encoder.key)
+        is_pushed = self.going is not None and self.going.is_pushed(identity)
+        return _live(self.mesh, live, told, is_owner=self.going is not None, is_pushed=is_pushed)
+
+
+def _live(
+    mesh: Mesh, live: LiveStatus, encoder: Encoder | None, *, is_owner: bool, is_pushed: bool
+) -> Live:
     entry = live.entry
     base = f"/live/{entry.live.hex()}"
     return Live(
@@ -36,6 +60,8 @@ def live_view(mesh: Mesh, live: LiveStatus, *, is_owner: bool) -> Live:
         is_kept=live.is_kept,
         recording=entry.recording.hex(),
         message=live.message if is_owner else "",
+        encoder=encoder,
+        is_from_browser=is_pushed,
         parts=f"{base}/parts",
         hls=f"{base}/index.m3u8",
         stream=f"{base}/{'stream.mjpeg' if entry.media_type == JPEG else 'stream.mp4'}",
@@ -57,16 +83,8 @@ def overlay_view(mesh: Mesh, me: NodeId, live: LiveStatus) -> Overlay:
 
 
 def _links(me: NodeId, report: Report) -> Iterator[tuple[NodeId, NodeId, int]]:
-    for stripe, ancestors in sorted(report.ancestors.items()):
-        for child, parent in pairwise(_path(me, report.parents.get(stripe), ancestors)):
-            yield parent, child, stripe
-    for stripe, children in sorted(report.children.items()):
-        yield from ((me, child, stripe) for child in children)
-
-
-def _path(me: NodeId, parent: NodeId | None, ancestors: Sequence[NodeId]) -> list[NodeId]:
-    """From this node up; empty where nobody feeds it."""
-    if parent is None:
-        return []
-    above = ancestors[1:] if ancestors[:1] == (parent,) else ancestors
-    return [me, parent, *above]
+    for number, stripe in enumerate(report.stripes):
+        if stripe.parent is not None:
+            for child, parent in pairwise((me, *stripe.ancestors)):
+                yield parent, child, number
+        yield from ((me, child, number) for child in stripe.children)

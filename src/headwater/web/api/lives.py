@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
 
-from headwater.web.api.live_models import Live, LiveList, Overlay
-from headwater.web.api.live_view import live_view, overlay_view
+from headwater.media.live_options import LiveOptions
+from headwater.web.api.live_models import Live, LiveList, LiveRequest, Overlay
+from headwater.web.api.live_view import Shown, overlay_view
 from headwater.web.api.view import Mesh
 from headwater.web.asked import IsOwnerDep, NodeDep, parse_id
+from headwater.web.going_live import GoingLive
 from headwater.wire.ids import LiveId
 
 __all__ = ["LiveDep", "router"]
@@ -22,17 +24,49 @@ async def _live(live: Annotated[str, Path(description="64 hex digits")]) -> Live
 LiveDep = Annotated[LiveId, Depends(_live)]
 
 
+async def _shown(request: Request, node: NodeDep, is_owner: IsOwnerDep) -> Shown:
+    return Shown(Mesh(node), request.app.state.going_live if is_owner else None, request.url)
+
+
+ShownDep = Annotated[Shown, Depends(_shown)]
+
+
 @router.get("/lives")
-async def lives(node: NodeDep, is_owner: IsOwnerDep) -> LiveList:
+async def lives(node: NodeDep, shown: ShownDep) -> LiveList:
     """What is on air now, the newest first."""
-    mesh = Mesh(node)
-    return LiveList(lives=[live_view(mesh, one, is_owner=is_owner) for one in node.lives.list()])
+    return LiveList(lives=[shown.live(one) for one in node.lives.list()])
+
+
+@router.post("/lives", status_code=201)
+async def start(request: Request, node: NodeDep, wanted: LiveRequest, shown: ShownDep) -> Live:
+    """Go on air."""
+    options = LiveOptions(
+        wanted.source,
+        loop=wanted.loop,
+        codec=wanted.codec,
+        bitrate_bps=wanted.bitrate_bps,
+        height=wanted.height,
+        fps=wanted.fps,
+        gop_s=wanted.gop_s,
+        part_ms=wanted.part_ms,
+        rtmp_key=wanted.rtmp_key,
+    )
+    going: GoingLive = request.app.state.going_live
+    live = await going.start(
+        node.lives,
+        options,
+        wanted.title,
+        dvr_s=wanted.dvr_s,
+        stripes=wanted.stripes,
+        keep_recording=wanted.keep_recording,
+    )
+    return shown.live(node.lives.get(live))
 
 
 @router.get("/lives/{live}")
-async def live(live: LiveDep, node: NodeDep, is_owner: IsOwnerDep) -> Live:
+async def live(live: LiveDep, node: NodeDep, shown: ShownDep) -> Live:
     """One of them; also one that has just ended, with its recording."""
-    return live_view(Mesh(node), node.lives.get(live), is_owner=is_owner)
+    return shown.live(node.lives.get(live))
 
 
 @router.get("/lives/{live}/overlay")
@@ -42,9 +76,10 @@ async def overlay(live: LiveDep, node: NodeDep) -> Overlay:
 
 
 @router.delete("/lives/{live}", status_code=204)
-async def stop(live: LiveDep, node: NodeDep) -> None:
+async def stop(request: Request, live: LiveDep, node: NodeDep) -> None:
     """End a live of this node. Its recording becomes a video."""
-    await node.lives.stop(live)
+    going: GoingLive = request.app.state.going_live
+    await going.stop(node.lives, live)
 
 
 @router.post("/lives/{live}/keep", status_code=204)

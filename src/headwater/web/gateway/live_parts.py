@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
 from headwater.errors import NodeError
+from headwater.live.view import Ended, Gap, Start
 from headwater.web.asked import NodeDep, parse_id
 from headwater.web.gateway.live_frames import header, parse_start, parse_until, text
 from headwater.web.gateway.live_types import media_type_of
-from headwater.web.live_port import Ended, Gap, LivePart, LiveView
+from headwater.web.live_port import LivePart, LiveView
 from headwater.web.port import Node
 from headwater.wire.ids import LiveId
 
@@ -29,8 +30,10 @@ async def parts(
     live: str,
     node: NodeDep,
     begin: Annotated[str, Query(alias="from", max_length=40)] = "edge",
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
 ) -> None:
-    """`from`: `edge`, a part's number, or -SECONDS. The player may say how far it wants parts."""
+    """`from`: `edge`, -SECONDS, or a part's number with `after`: where the part before it began
+    (`pts_us`), so that it goes on without a seam. The player may say how far it wants parts."""
     await socket.accept()
     try:
         identity = LiveId(parse_id(live, "live"))
@@ -38,13 +41,15 @@ async def parts(
         # what it is goes first: the player makes its buffer while the parts are being found
         await socket.send_text(_about(node, identity))
         view = await node.lives.watch(identity, start)
+        if isinstance(start, int) and after:
+            _resume(view, after)
     except WebSocketDisconnect:
         return
     except NodeError as error:
         await _fail(socket, error)
         return
     try:
-        await _Pump(socket, node, identity, view, is_paced=start != "edge").run()
+        await _Pump(socket, node, identity, view, start).run()
     finally:
         await view.close()
 
@@ -53,11 +58,12 @@ class _Pump:
     """One player's stream of parts. The view skips to keyframes when the player is too slow."""
 
     def __init__(
-        self, socket: WebSocket, node: Node, live: LiveId, view: LiveView, *, is_paced: bool
+        self, socket: WebSocket, node: Node, live: LiveId, view: LiveView, start: Start
     ) -> None:
         self._socket, self._node, self._live, self._view = socket, node, live, view
         self._init = -1
-        self._until_us: int | None = -1 if is_paced else None
+        self._first = start if isinstance(start, int) else -1
+        self._until_us: int | None = None if start == "edge" else -1
         self._credit = asyncio.Event()
         self._begun = asyncio.Event()
 
@@ -88,6 +94,8 @@ class _Pump:
         if info.is_init:
             await self._send_init(part)
             return
+        if info.seq < self._first:
+            return  # the player has it: only its keyframe could be found
         if info.init != self._init and (init := self._view.init(info.init)) is not None:
             await self._send_init(init)
         await self._wait_for_credit(info.pts_us)
@@ -137,6 +145,13 @@ class _Pump:
             return self._node.lives.get(self._live).entry.recording.hex()
         except NodeError:
             return ""
+
+
+def _resume(view: LiveView, after_us: int) -> None:
+    """Begin at the keyframe of the part shown at `after_us`, where that is still here."""
+    window = view.window()
+    if window is not None and window[2] <= after_us <= window[3]:
+        view.seek(-(window[3] - after_us) / 1e6)
 
 
 def _about(node: Node, live: LiveId) -> str:
