@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headwater import __version__
-from headwater.cli import get, lab, ls, peers, search, share, status, unshare, up, watch
+from headwater.cli import get, lab, live, ls, peers, search, share, status, unshare, up, watch
 from headwater.cli.session import command
 from headwater.errors import NodeError
 
@@ -54,6 +54,7 @@ for _name, _function in (
     ("share", share.share),
     ("ls", ls.ls),
     ("search", search.search),
+    ("live", live.live),
     ("watch", watch.watch),
     ("get", get.get),
     ("peers", peers.peers),
