@@ -7,18 +7,14 @@ import select
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 import msgspec
 
 from headwater.errors import MediaError, NodeError
 from headwater.media import live_pipe as pipe
-from headwater.media.live_file import FileSource
-from headwater.media.live_maker import Maker
 from headwater.media.live_options import IngestState
-from headwater.media.live_test_card import TestCard
-from headwater.media.source import open_media
+from headwater.media.live_sources import run_source
 
 __all__ = ["main"]
 
@@ -27,8 +23,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # what a library prints must not end up between our messages
-    _, length = pipe.parse_header(_read(pipe.HEADER.size))
-    job = msgspec.msgpack.decode(_read(length), type=pipe.Job)
+    job = msgspec.msgpack.decode(_receive()[1], type=pipe.Job)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _serve(job, out)
     os._exit(0)  # no clean-up: the waiting thread would hold the interpreter's end up
@@ -41,7 +36,7 @@ def _serve(job: pipe.Job, out: BinaryIO) -> None:
             view = view[out.write(view) :]
 
     try:
-        _make(job, Maker(job, say))
+        run_source(job, say, _receive)
     except NodeError as error:
         say(IngestState("failed", str(error)))
     except Exception as error:  # the process boundary: told to the node
@@ -50,14 +45,10 @@ def _serve(job: pipe.Job, out: BinaryIO) -> None:
         say(IngestState("ended", "the source has ended"))
 
 
-def _make(job: pipe.Job, maker: Maker) -> None:
-    if job.source == "test:":
-        card = TestCard(job.height, job.fps)
-        maker.run(card.tracks, card.items())
-    else:
-        with open_media(Path(job.source)) as container:
-            source = FileSource(container, loop=job.loop, begin_us=job.begin_us)
-            maker.run(source.tracks, source.items())
+def _receive() -> tuple[int, bytes]:
+    """The node's next frame."""
+    kind, length = pipe.parse_header(_read(pipe.HEADER.size))
+    return kind, _read(length)
 
 
 def _read(size: int) -> bytes:

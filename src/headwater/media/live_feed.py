@@ -1,29 +1,34 @@
 """Bytes of a recording that somebody makes right now (a browser), on their way to the ingest."""
 
 import asyncio
-from collections import deque
-from typing import Final
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Protocol
 
 from headwater.errors import Conflict, Unavailable
 
-__all__ = ["END", "Feed"]
+__all__ = ["Feed", "Sink"]
 
-MAX_HELD_BYTES = 4 * 1024 * 1024
-"""Waiting for the process that reads them: seconds of a live. Then the writer waits."""
+ATTACH_S = 10.0
 
-END: Final = b""
-"""Taken out where one recording ends, and another one may begin."""
+
+class Sink(Protocol):
+    """The process that reads the recordings. Waits while it is behind; raises ConnectionError when
+    it is gone."""
+
+    async def send(self, chunk: bytes) -> None: ...
+    async def recorded(self) -> None: ...
+    async def closed(self) -> None: ...
 
 
 class Feed:
-    """One writer at a time, one reader. Shape: holds MAX_HELD_BYTES, and what is written last.
+    """One writer at a time. Shape: holds nothing; a writer waits while the ingest is behind.
 
     A recording begins with `begin()` and ends with `end()`; after it another one may begin, for
     instance when the browser comes back. `close()` ends the live."""
 
     def __init__(self) -> None:
-        self._held: deque[bytes] = deque()
-        self._held_bytes = 0
+        self._sink: Sink | None = None
         self._changed = asyncio.Condition()
         self._is_open = False
         self._is_closed = False
@@ -34,48 +39,60 @@ class Feed:
 
     async def begin(self) -> None:
         """Raises: Conflict while another recording runs; Unavailable after the end."""
-        async with self._changed:
-            if self._is_closed:
-                raise Unavailable("this live has ended: start a new one")
-            if self._is_open:
-                raise Conflict("this live gets its pictures from elsewhere already: end that first")
-            self._is_open = True
+        if self._is_open:
+            raise Conflict("this live gets its pictures from elsewhere already: end that first")
+        self._is_open = True
+        try:
+            async with asyncio.timeout(ATTACH_S), self._changed:
+                await self._changed.wait_for(lambda: self._sink is not None or self._is_closed)
+        except BaseException as error:
+            self._is_open = False
+            if isinstance(error, TimeoutError):
+                raise Unavailable("this live is not on air: start it first") from error
+            raise
+        if self._is_closed:
+            self._is_open = False
+            raise Unavailable("this live has ended: start a new one")
 
     async def write(self, chunk: bytes) -> None:
-        """Waits while the ingest is behind. Raises: Unavailable when the live has ended."""
-        async with self._changed:
-            await self._changed.wait_for(
-                lambda: self._held_bytes < MAX_HELD_BYTES or self._is_closed
-            )
-            if self._is_closed or not self._is_open:
-                raise Unavailable("this live has ended: start a new one")
-            if chunk:
-                self._held.append(chunk)
-                self._held_bytes += len(chunk)
-                self._changed.notify_all()
+        """The next bytes of the recording. Raises: Unavailable: begin a new recording."""
+        sink = self._sink
+        if not self._is_open or sink is None:
+            raise Unavailable("this live was interrupted: begin again")
+        try:
+            await sink.send(chunk)
+        except ConnectionError as error:
+            raise Unavailable("this live was interrupted: begin again") from error
 
     async def end(self) -> None:
         """The recording is complete; harmless when none runs."""
-        async with self._changed:
-            if self._is_open:
-                self._is_open = False
-                self._held.append(END)
-                self._changed.notify_all()
+        if self._is_open:
+            self._is_open = False
+            if self._sink is not None:
+                await self._tell(self._sink.recorded())
 
     async def close(self) -> None:
-        """No more will come."""
+        """No more will come: the live ends."""
         await self.end()
+        self._is_closed = True
+        if self._sink is not None:
+            await self._tell(self._sink.closed())
         async with self._changed:
-            self._is_closed = True
             self._changed.notify_all()
 
-    async def take(self) -> bytes | None:
-        """The next bytes, END between recordings, None after the last."""
+    async def attach(self, sink: Sink) -> None:
+        """The ingest's: there it goes from now on."""
+        self._sink = sink
+        if self._is_closed:
+            await self._tell(sink.closed())
         async with self._changed:
-            await self._changed.wait_for(lambda: self._held or self._is_closed)
-            if not self._held:
-                return None
-            chunk = self._held.popleft()
-            self._held_bytes -= len(chunk)
             self._changed.notify_all()
-            return chunk
+
+    def detach(self, *, is_over: bool) -> None:
+        """The ingest's: the process is gone, and with it the recording that it read."""
+        self._sink, self._is_open = None, False
+        self._is_closed = self._is_closed or is_over
+
+    async def _tell(self, telling: Awaitable[None]) -> None:
+        with suppress(ConnectionError):  # the process is gone: the ingest sees that itself
+            await telling

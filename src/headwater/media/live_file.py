@@ -10,7 +10,7 @@ from headwater.media.live_item import Item, Tracks, at_us
 from headwater.media.stream_times import AnyPacket
 from headwater.media.tracks import main_audio, main_video
 
-__all__ = ["FileSource", "tracks_of"]
+__all__ = ["FileSource", "Pace", "tracks_of"]
 
 MAX_LATE_S = 1.0
 """Later than that, it goes on from where it is: the machine slept."""
@@ -39,7 +39,7 @@ class FileSource:
         first_us = self._container.start_time or 0
         if self._skip_us:
             self._container.seek(first_us + self._skip_us)
-        shift_us, pace = -first_us, _Pace()
+        shift_us, pace = -first_us, Pace()
         while True:
             end_us = 0
             for item in self._once(shift_us, pace):
@@ -52,7 +52,7 @@ class FileSource:
             self._container.seek(first_us)
             shift_us = end_us - first_us
 
-    def _once(self, shift_us: int, pace: "_Pace") -> Iterator[Item]:
+    def _once(self, shift_us: int, pace: "Pace") -> Iterator[Item]:
         wanted = [s for s in (self.tracks.video, self.tracks.audio) if s is not None]
         video = self.tracks.video
         for packet in self._container.demux(wanted):
@@ -64,7 +64,7 @@ class FileSource:
                 yield Item(is_video, packet, times[1], was_due, times[0])
 
 
-class _Pace:
+class Pace:
     """Makes a file's time pass like ours."""
 
     def __init__(self) -> None:

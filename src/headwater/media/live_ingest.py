@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from headwater.errors import MediaError
 from headwater.media import live_pipe as pipe
@@ -17,23 +17,33 @@ RESTART_AFTER_S = 0.5
 MAX_RESTARTS = 5
 """In a row, without a part between them."""
 _READ_AHEAD_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 
-async def ingest(options: LiveOptions) -> AsyncIterator[MadePart | IngestState]:
+async def ingest(options: LiveOptions) -> AsyncGenerator[MadePart | IngestState, None]:
     """Parts and states, until the state is `ended` or `failed`. Closing it ends the process.
 
     A crash of the process begins a new epoch: an init, and parts that go on in time."""
     begin_us = failures = 0
     while True:
         process = await _start(pipe.job_of(options, begin_us))
+        is_over = False
         try:
+            if options.feed is not None:
+                await options.feed.attach(_Stdin(process))
             async for said in _said(process):
-                yield said
                 if isinstance(said, MadePart):
                     begin_us, failures = said.pts_us + said.duration_us, 0
-                elif said.state in ("ended", "failed"):
+                is_over = isinstance(said, IngestState) and said.state in ("ended", "failed")
+                yield said
+                if is_over:
                     return
+        except BaseException:
+            is_over = True
+            raise
         finally:
+            if options.feed is not None:
+                options.feed.detach(is_over=is_over)
             await _end(process)
         failures += 1
         if failures > MAX_RESTARTS:
@@ -41,6 +51,28 @@ async def ingest(options: LiveOptions) -> AsyncIterator[MadePart | IngestState]:
             return
         yield IngestState("waiting", "the encoder has crashed and is started again")
         await asyncio.sleep(RESTART_AFTER_S * failures)
+
+
+class _Stdin:
+    """Where a feed's bytes go."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdin is not None
+        self._stdin = process.stdin
+
+    async def send(self, chunk: bytes) -> None:
+        for at in range(0, len(chunk), _CHUNK_BYTES):
+            await self._write(pipe.frame(pipe.BYTES, chunk[at : at + _CHUNK_BYTES]))
+
+    async def recorded(self) -> None:
+        await self._write(pipe.frame(pipe.RECORDED))
+
+    async def closed(self) -> None:
+        await self._write(pipe.frame(pipe.CLOSED))
+
+    async def _write(self, raw: bytes) -> None:
+        self._stdin.write(raw)
+        await self._stdin.drain()
 
 
 async def _start(job: pipe.Job) -> Process:

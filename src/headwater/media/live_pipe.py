@@ -1,8 +1,8 @@
 """What a node and the process that makes its live say to each other over pipes. Pure.
 
 A frame is a kind (one byte), a length (four bytes, big-endian) and a body. The node says JOB once
-and then, for `push:`, BYTES and RECORDED (the end of one recording). The process says SAID: a part
-or a state, as MessagePack.
+and then, for `push:`, BYTES, RECORDED (the end of one recording) and CLOSED (no more). The process
+says SAID: a part or a state, as MessagePack.
 """
 
 import struct
@@ -13,7 +13,20 @@ from msgspec import Struct
 from headwater.errors import MediaError
 from headwater.media.live_options import Codec, IngestState, LiveOptions, MadePart
 
-__all__ = ["BYTES", "HEADER", "JOB", "RECORDED", "SAID", "Job", "Said", "frame", "job_of"]
+__all__ = [
+    "BYTES",
+    "CLOSED",
+    "HEADER",
+    "JOB",
+    "RECORDED",
+    "SAID",
+    "Job",
+    "Said",
+    "frame",
+    "job_of",
+    "parse_header",
+    "parse_said",
+]
 
 JOB, BYTES, RECORDED, CLOSED, SAID = range(5)
 HEADER = struct.Struct(">BI")
