@@ -128,22 +128,21 @@ class Session:
     async def run(self) -> None:
         """Take part until cancelled; then say goodbye."""
         around = self._around
-        try:
-            async with asyncio.TaskGroup() as self._group:
-                self._children = Children(
-                    *(self.live, self.entry.stripes, self.shelf.ring, self._group),
-                    *(around.counters, around.limits, around.clock),
-                )
-                self._group.create_task(self.shelf.run(), name="live.shelf")
-                self._group.create_task(self._check_children(), name="live.children")
-                for neighbour in around.neighbours.connected().values():
-                    self._overlay.connected(neighbour.node, neighbour.rtt_s, self._clock())
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._children = Children(
+                *(self.live, self.entry.stripes, self.shelf.ring, group),
+                *(around.counters, around.limits, around.clock),
+            )
+            group.create_task(self.shelf.run(), name="live.shelf")
+            for neighbour in around.neighbours.connected().values():
+                self._overlay.connected(neighbour.node, neighbour.rtt_s, self._clock())
+            try:
                 self._act()
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._leave()
-            self._group = None
+                await self._check_children()
+            finally:
+                self._group = None  # while the others end, nothing new begins
+                self._leave()
 
     def finish(self) -> None:
         """Nothing more will come: players are told when they have read it all."""
@@ -151,6 +150,8 @@ class Session:
         self._tell()
 
     def _leave(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self.finish()
         self._overlay.leave(self._clock())
         for command in self._overlay.commands():

@@ -19,6 +19,7 @@ from headwater.link.addresses import is_everywhere
 from headwater.link.identity import load_identity
 from headwater.link.iroh import bind
 from headwater.link.port import Endpoint
+from headwater.live.archive import Archive, Videos
 from headwater.live.lives import Lives
 from headwater.node.activity import Activity, Job
 from headwater.node.blocklist import Blocklist
@@ -150,15 +151,14 @@ class Node:
         self.lives = Lives(
             key=self.identity.key,
             me=me,
-            folder=config.state / "lives",
             catalogue=self.catalogue,
             neighbours=self.neighbours,
             publish=self.gossip.publish,
+            archive=self._archive(me),
             events=self.events,
             clock=clock,
             now_ms=_now_ms,
             uplink_bps=8 * config.limits.up_bytes_per_s,
-            reserve_bytes=config.store.reserve_bytes,
         )
         dispatch.connect(self.gossip, self.transfers, self.server, self.lives)
         self._posters = Posters(self.transfers)
@@ -188,6 +188,26 @@ class Node:
             lambda: (self.name, endpoint.addresses()),
             self._mesh.found,
             poll_s=ADDRESS_POLL_S if is_everywhere(config.link.bind) else None,
+        )
+
+    def _archive(self, me: NodeId) -> Archive:
+        videos = Videos(
+            open_video=self.transfers.open,
+            info_of=self.transfers.info,
+            blob=self.transfers.blob,
+            keep=self.keep,
+            announce=self._records.announce,
+        )
+        return Archive(
+            self.config.state / "lives",
+            self.store,
+            self.catalogue,
+            self.identity.key,
+            me,
+            self.gossip.publish,
+            videos,
+            self.activity,
+            self.config.store.reserve_bytes,
         )
 
     async def _run_parts(self) -> None:
@@ -256,6 +276,8 @@ class Node:
         ):
             if rate is not None:
                 limit.change(rate)
+        if changes.up_bytes_per_s is not None:
+            self.lives.uplink(8 * changes.up_bytes_per_s)
         self._records.renew()
         self._lan.look_again()
         self.events.publish(Event("settings"))

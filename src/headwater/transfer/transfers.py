@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 
 from headwater.catalog.catalogue import Catalogue
@@ -10,6 +11,7 @@ from headwater.errors import ContentChanged, NodeError, NotFound
 from headwater.node.config import StoreConfig
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
+from headwater.store.torrent import Torrent
 from headwater.transfer.client import BlockClient, ClientCounters
 from headwater.transfer.finder import Finder
 from headwater.transfer.followers import Followers
@@ -119,6 +121,13 @@ class Transfers:
             await asyncio.to_thread(self._store.put_blob, blob)
             return blob
         raise NotFound("no machine that can be reached now has this picture")
+
+    async def info(self, video: VideoId) -> Torrent:
+        """Its info-dict and piece layer, proven. Raises: NotFound when nobody near has them."""
+        for node in await self._finder.near(video):
+            with suppress(NodeError):
+                return await self._client.info(node, video)
+        raise NotFound("no machine that can be reached now has its info-dict")
 
     def stop(self, video: VideoId) -> None:
         """End the fetching of this video at once."""
