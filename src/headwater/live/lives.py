@@ -26,7 +26,7 @@ from headwater.live.session import Session, Surroundings
 from headwater.live.sharing import Sharing
 from headwater.live.signing import Signer
 from headwater.live.spool import Spool
-from headwater.live.status import LiveReport, LiveStatus
+from headwater.live.status import LiveStatus
 from headwater.live.view import LiveView, Start
 from headwater.media.live_ingest import ingest as ingest_source
 from headwater.media.live_options import LiveOptions
@@ -374,7 +374,7 @@ class Lives:
             is_mine=known.channel == self._channel,
             is_kept=bool(taken and taken.is_kept),
             message=message,
-            report=LiveReport.of(taken.session.report()) if taken else None,
+            report=taken.session.report() if taken else None,
         )
 
     def _addresses_of(self, node: NodeId) -> Sequence[str]:
