@@ -46,15 +46,24 @@ class Station(Protocol):
 
 
 class Flow:
-    """What one link carries of one kind, in order. `told_s`: the backlog that was told last."""
+    """What waits to leave on one link: pushed parts go before pulled ones. `since_s`: when the part
+    that is leaving until `until_s` was put. `told_s`: the backlog that was told last, by stripe."""
 
-    __slots__ = ("is_in_turn", "link", "told_s", "waiting")
+    __slots__ = ("is_in_turn", "link", "pulled", "pushed", "since_s", "told_s", "until_s")
 
     def __init__(self, link: "Link") -> None:
         self.link = link
-        self.waiting: deque[Parcel] = deque()
+        self.pushed: deque[Parcel] = deque()
+        self.pulled: deque[Parcel] = deque()
         self.is_in_turn = False
-        self.told_s = 0.0
+        self.since_s = self.until_s = 0.0
+        self.told_s: dict[int, float] = {}
+
+    def oldest_s(self, now: float) -> float:
+        """How long the oldest pushed part has been under way here."""
+        if now < self.until_s:
+            return now - self.since_s
+        return now - self.pushed[0].queued_s if self.pushed else 0.0
 
 
 class Link:
@@ -66,7 +75,7 @@ class Link:
 
     __slots__ = (
         *("owner", "far", "far_id", "other", "delay_s", "is_up", "is_cut"),
-        *("control_s", "stream_s", "pushes", "asked", "push_flow", "pull_flow"),
+        *("control_s", "stream_s", "pushes", "asked", "flow"),
     )
     other: "Link"
 
@@ -79,5 +88,4 @@ class Link:
         self.stream_s: dict[int, float] = {}
         self.pushes: dict[int, int] = {}
         self.asked: dict[int, tuple[int, ...]] = {}
-        self.push_flow = Flow(self)
-        self.pull_flow = Flow(self)
+        self.flow = Flow(self)

@@ -31,7 +31,11 @@ __all__ = ["Core", "Peer", "World"]
 
 RING_PARTS = 300
 """Kept by each node: 30 s at 100 ms a part."""
-PULL_TIMEOUT_S = 3.0
+PULL_TIMEOUT_S = 10.0
+REPAIR_SHARE = 0.25
+"""Of the uplink, for pulls..."""
+REPAIR_SAVED_S = 0.5
+"""...and so many seconds of the uplink at once."""
 END_BYTES = 12
 """PartsReply."""
 SOONEST_S = 0.001
@@ -42,8 +46,8 @@ NEVER = float("inf")
 class Core(Protocol):
     """What a node needs of headwater.overlay.Overlay."""
 
-    timer_s: float
-
+    @property
+    def timer_s(self) -> float: ...
     def candidates(self, nodes: Sequence[NodeId], now: float) -> None: ...
     def connected(self, node: NodeId, rtt_s: float | None, now: float) -> None: ...
     def disconnected(self, node: NodeId, now: float) -> None: ...
@@ -82,6 +86,8 @@ class Peer:
         *("core", "links", "banned", "uplink", "player", "parents", "held", "edge"),
         *("is_alive", "is_hostile", "is_viewer", "began_s", "fed_s"),
         *(
+            "_saved_bytes",
+            "_saved_s",
             "asleep",
             "mask",
             "forges",
@@ -133,6 +139,7 @@ class Peer:
         self.lag_s = 0.0
         self.died_s = NEVER
         self._armed_s = NEVER
+        self._saved_bytes, self._saved_s = REPAIR_SAVED_S * self.uplink.rate, 0.0
         self._ticket = 0
         self._act: dict[type, Callable[..., None]] = {
             Send: self._send,
@@ -287,10 +294,21 @@ class Peer:
             self.asleep.append((self.parts_asked, (link, ticket, seqs)))
             return
         for seq in seqs:
-            if self.has(seq):
-                self._put(link.pull_flow, seq, ticket, is_push=False)
+            size_bytes = self.world.stream.infos[seq].size_bytes if self.has(seq) else 0
+            if size_bytes and self._may_answer(size_bytes):
+                self._put(link.flow, seq, ticket, is_push=False)
         end = Parcel(0, END_BYTES, self.world.clock.now, 0, ticket, False, True)
-        self.uplink.put(link.pull_flow, end)
+        self.uplink.put(link.flow, end)
+
+    def _may_answer(self, size_bytes: int) -> bool:
+        """Within the share of the uplink that pulls get."""
+        now, saved = self.world.clock.now, self._saved_bytes
+        saved += REPAIR_SHARE * self.uplink.rate * (now - self._saved_s)
+        self._saved_bytes, self._saved_s = min(saved, REPAIR_SAVED_S * self.uplink.rate), now
+        if self._saved_bytes < size_bytes:
+            return False
+        self._saved_bytes -= size_bytes
+        return True
 
     def _answered(self, link: Link, ticket: int) -> None:
         seqs = link.asked.pop(ticket, None)
@@ -359,7 +377,7 @@ class Peer:
             if link is not None:
                 ticket = link.pushes.get(stripe)
                 if ticket is not None:
-                    self._put(link.push_flow, seq, ticket, is_push=True)
+                    self._put(link.flow, seq, ticket, is_push=True)
 
     def _put(self, flow: Flow, seq: int, ticket: int, *, is_push: bool) -> None:
         world = self.world
@@ -389,7 +407,7 @@ class Peer:
         first = max(command.first, self.edge - RING_PARTS, 0)
         for seq in range(first + (stripe - first) % stripes, self.edge + 1, stripes):
             if self.has(seq):
-                self._put(link.push_flow, seq, self._ticket, is_push=True)
+                self._put(link.flow, seq, self._ticket, is_push=True)
 
     def _stop_push(self, command: StopPush) -> None:
         link = self.links.get(command.node)

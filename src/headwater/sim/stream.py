@@ -23,7 +23,7 @@ class Format:
     part_s: float = 0.1
     stripes: int = 4
     parts_per_group: int = 10
-    key_weight: float = 2.5
+    key_weight: float = 2.0
 
     @property
     def stripe_bps(self) -> float:

@@ -1,7 +1,10 @@
-"""A node's uplink: one part at a time, the neighbours in turn; what waited too long is left out.
+"""A node's uplink: one part at a time, the links in turn; what waited too long is left out.
 
-Control messages are small and have a stream of their own in each link: they overtake the parts
-here, as they do in QUIC, and only take their share of the rate."""
+Pushed parts go before those that are pulled, whatever the link: slots take up most of the uplink,
+and a push that is late because of pulls makes more of them.
+
+Control messages have a stream of their own in each link, which goes before all others, and are a
+hundredth of the bytes: they do not pass through here."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,12 +14,16 @@ from headwater.sim.link import Flow, Parcel
 
 __all__ = ["Uplink"]
 
-LATE_S = 2.0
-"""A part that waits longer is of no use to anybody: its stream is reset."""
+LATE_S = 1.5
+"""A pushed part that waits longer is left out: its stream is reset."""
+ANSWER_S = 0.5
+"""A pulled part that could not leave by then is left out of the answer."""
 MAX_WAITING = 256
-"""Parts of one flow; further ones are refused."""
+"""Parts of one link and kind; further ones are refused."""
+CHECK_S = 0.1
+"""Between two looks at what waits, while something does."""
 TOLD_STEP_S = 0.02
-"""A backlog is told again when it changed by more."""
+"""A backlog is told again when it changed by so much."""
 
 
 class Uplink:
@@ -24,7 +31,10 @@ class Uplink:
     the last byte leaves, `tell(flow, stripe, waited_s)` when the backlog of pushed parts changed.
     `late` counts the parts that were left out."""
 
-    __slots__ = ("_clock", "_free_s", "_is_draining", "_sent", "_tell", "_turns", "late", "rate")
+    __slots__ = (
+        *("_clock", "_flows", "_free_s", "_is_checking", "_is_draining", "_sent", "_tell"),
+        *("_turns", "late", "rate"),
+    )
 
     def __init__(
         self,
@@ -38,28 +48,32 @@ class Uplink:
         self.late = 0
         self._free_s = 0.0
         self._turns: deque[Flow] = deque()
-        self._is_draining = False
+        self._flows: dict[Flow, None] = {}
+        """Those whose backlog is looked at."""
+        self._is_draining = self._is_checking = False
 
-    def charge(self, size_bytes: int) -> float:
-        """A control message leaves now: how long that takes."""
-        took_s = size_bytes / self.rate
-        if self._free_s > self._clock.now:
-            self._free_s += took_s
-        return took_s
+    @property
+    def waiting_s(self) -> float:
+        """Until all that is here will have left."""
+        waiting = (each for flow in self._turns for each in (*flow.pushed, *flow.pulled))
+        return max(0.0, self._free_s - self._clock.now) + sum(
+            each.size_bytes / self.rate for each in waiting
+        )
 
     def put(self, flow: Flow, parcel: Parcel) -> None:
         if not self._is_draining and self._clock.now >= self._free_s:
-            if flow.told_s:
-                self._report(flow, parcel.stripe, 0.0)
             self._transmit(flow, parcel)
             return
-        if len(flow.waiting) >= MAX_WAITING and not parcel.is_end:
+        waiting = flow.pushed if parcel.is_push else flow.pulled
+        if len(waiting) >= MAX_WAITING and not parcel.is_end:
             self.late += 1
             return
-        flow.waiting.append(parcel)
+        waiting.append(parcel)
         if not flow.is_in_turn:
             flow.is_in_turn = True
             self._turns.append(flow)
+        if parcel.is_push:
+            self._watch(flow)
         if not self._is_draining:
             self._is_draining = True
             self._clock.at(self._free_s, self._drain)
@@ -67,50 +81,82 @@ class Uplink:
     def clear(self) -> None:
         """The process ended or sleeps: what waits does not leave."""
         for flow in self._turns:
-            flow.waiting.clear()
+            flow.pushed.clear()
+            flow.pulled.clear()
 
     def _transmit(self, flow: Flow, parcel: Parcel) -> None:
         self._free_s = max(self._clock.now, self._free_s) + parcel.size_bytes / self.rate
+        if parcel.is_push:
+            flow.since_s, flow.until_s = parcel.queued_s, self._free_s
         self._sent(flow, parcel, self._free_s)
 
     def _drain(self) -> None:
-        turns, now = self._turns, self._clock.now
-        if self._free_s > now + 1e-9:  # control messages went in between
+        """The next one leaves: of the links in turn, pushed parts of all links first."""
+        found = self._next(_pushed) or self._next(_pulled)
+        if found is not None:
+            self._transmit(*found)
+        self._is_draining = bool(self._turns)
+        if self._is_draining:
             self._clock.at(self._free_s, self._drain)
-            return
-        while turns:
+
+    def _next(self, of: Callable[[Flow], deque[Parcel]]) -> tuple[Flow, Parcel] | None:
+        turns = self._turns
+        for _ in range(len(turns)):
             flow = turns.popleft()
-            parcel = self._next(flow, now)
-            if flow.waiting:
+            parcel = self._wanted(flow, of(flow))
+            if flow.pushed or flow.pulled:
                 turns.append(flow)
             else:
                 flow.is_in_turn = False
             if parcel is not None:
-                self._transmit(flow, parcel)
-                waited_s = now - parcel.queued_s
-                if parcel.is_push and abs(waited_s - flow.told_s) > TOLD_STEP_S:
-                    self._report(flow, parcel.stripe, waited_s)
-                break
-        self._is_draining = bool(turns)
-        if turns:
-            self._clock.at(self._free_s, self._drain)
+                return flow, parcel
+        return None
 
-    def _next(self, flow: Flow, now: float) -> Parcel | None:
+    def _wanted(self, flow: Flow, waiting: deque[Parcel]) -> Parcel | None:
         """The next one that somebody still waits for."""
-        waiting, link = flow.waiting, flow.link
+        link, now = flow.link, self._clock.now
         while waiting:
             parcel = waiting.popleft()
             if not link.is_up:
                 continue
-            if parcel.is_push and link.pushes.get(parcel.stripe) != parcel.ticket:
-                continue
-            if now - parcel.queued_s > LATE_S and not parcel.is_end:
-                self.late += 1
-                continue
-            return parcel
+            waited_s = now - parcel.queued_s
+            if parcel.is_push:
+                if link.pushes.get(parcel.stripe) != parcel.ticket:
+                    continue
+                if waited_s <= LATE_S:
+                    return parcel
+            elif parcel.is_end or (waited_s <= ANSWER_S and parcel.ticket in link.other.asked):
+                return parcel
+            self.late += 1
         return None
 
-    def _report(self, flow: Flow, stripe: int, waited_s: float) -> None:
-        flow.told_s = waited_s
-        # an event of its own: what the overlay answers may put parts into this very uplink
-        self._clock.at(self._clock.now, self._tell, flow, stripe, waited_s)
+    # Backlogs, told as the shell does.
+
+    def _watch(self, flow: Flow) -> None:
+        self._flows[flow] = None
+        if not self._is_checking:
+            self._is_checking = True
+            self._clock.at(self._clock.now + CHECK_S, self._check)
+
+    def _check(self) -> None:
+        now = self._clock.now
+        for flow in list(self._flows):
+            waited_s = flow.oldest_s(now)
+            for stripe in list(flow.link.pushes):
+                if abs(waited_s - flow.told_s.get(stripe, 0.0)) >= TOLD_STEP_S:
+                    flow.told_s[stripe] = waited_s
+                    self._tell(flow, stripe, waited_s)
+            if not waited_s or not flow.link.is_up:
+                del self._flows[flow]
+                flow.told_s.clear()
+        self._is_checking = bool(self._flows)
+        if self._flows:
+            self._clock.at(now + CHECK_S, self._check)
+
+
+def _pushed(flow: Flow) -> deque[Parcel]:
+    return flow.pushed
+
+
+def _pulled(flow: Flow) -> deque[Parcel]:
+    return flow.pulled
