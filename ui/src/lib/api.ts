@@ -1,4 +1,5 @@
 /** One call per thing that the node can be asked for. Errors carry the node's own sentence. */
+import type { Removed } from "./types";
 import type { Job, Peer, Settings, Shares, Sources, Status, Video, VideoPage } from "./types";
 
 const TOKEN_KEY = "headwater.token";
@@ -55,7 +56,7 @@ export function errorFrom(status: number, body: string): ApiError {
   return new ApiError("internal", `The node answered ${status} and did not say why.`, status);
 }
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
@@ -96,13 +97,16 @@ export const api = {
   video: (id: string) => call<Video>("GET", `/api/v1/videos/${id}`),
   resolve: (text: string) =>
     call<{ videos: Video[] }>("GET", `/api/v1/resolve?text=${encodeURIComponent(text)}`),
-  remove: (id: string) => call<unknown>("DELETE", `/api/v1/videos/${id}`),
+  remove: (id: string) => call<Removed>("DELETE", `/api/v1/videos/${id}`),
+  deleteUpload: (path: string) => call<unknown>("DELETE", "/api/v1/uploads", { path }),
   keep: (id: string) => call<Job>("POST", `/api/v1/videos/${id}/keep`),
   forget: (id: string) => call<unknown>("DELETE", `/api/v1/videos/${id}/keep`),
   sources: (id: string, signal?: AbortSignal) =>
     call<Sources>("GET", `/api/v1/videos/${id}/sources`, undefined, signal),
   jobs: async () => (await call<{ jobs: Job[] }>("GET", "/api/v1/jobs")).jobs,
   cancelJob: (id: string) => call<unknown>("DELETE", `/api/v1/jobs/${encodeURIComponent(id)}`),
+  pauseJob: (id: string) => call<unknown>("PUT", `/api/v1/jobs/${encodeURIComponent(id)}/pause`),
+  resumeJob: (id: string) => call<unknown>("DELETE", `/api/v1/jobs/${encodeURIComponent(id)}/pause`),
   peers: async () => (await call<{ peers: Peer[] }>("GET", "/api/v1/peers")).peers,
   addPeer: (address: string) => call<unknown>("POST", "/api/v1/peers", { address }),
   blockPeer: (id: string) => call<unknown>("PUT", `/api/v1/peers/${id}/block`),
@@ -112,5 +116,5 @@ export const api = {
   change: (changes: Partial<Pick<Settings, "name" | "up_bytes_s" | "down_bytes_s">>) => call<Settings>("PATCH", "/api/v1/settings", changes),
   shares: () => call<Shares>("GET", "/api/v1/shares"),
   share: (path: string) => call<{ jobs: Job[] }>("POST", "/api/v1/shares", { path }),
-  unshare: (path: string) => call<unknown>("DELETE", "/api/v1/shares", { path }),
+  unshare: (path: string) => call<Removed>("DELETE", "/api/v1/shares", { path }),
 };

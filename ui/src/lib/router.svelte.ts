@@ -4,6 +4,8 @@ import { flushSync } from "svelte";
 export type Route =
   | { page: "library"; q: string; scope: "" | "all" | "here"; channel: string }
   | { page: "watch"; id: string; at: number }
+  | { page: "live"; id: string }
+  | { page: "golive" }
   | { page: "machines" }
   | { page: "activity" }
   | { page: "settings" }
@@ -24,6 +26,8 @@ export function parse(pathname: string, search: string): Route {
   if (first === "watch" && second) {
     return { page: "watch", id: second.toLowerCase(), at: Math.max(0, Number(words.get("t")) || 0) };
   }
+  if (first === "live" && second) return { page: "live", id: second.toLowerCase() };
+  if (first === "golive") return { page: "golive" };
   if (first === "machines" || first === "activity" || first === "settings") return { page: first };
   return { page: "unknown" };
 }

@@ -60,6 +60,7 @@ export type Phase =
   | "preparing"
   | "hashing"
   | "fetching"
+  | "paused"
   | "done"
   | "failed"
   | "cancelled";
@@ -76,6 +77,7 @@ export interface Job {
   eta_s: number | null;
   video: string;
   error: string;
+  can_pause: boolean;
 }
 
 export interface Peer {
@@ -118,6 +120,12 @@ export interface Shares {
   shares: Shared[];
 }
 
+/** What is shared no more; uploaded files of it still lie on the node's machine. */
+export interface Removed {
+  videos: string[];
+  uploads: string[];
+}
+
 export interface Status {
   id: string;
   name: string;
@@ -146,7 +154,7 @@ export interface Settings {
 }
 
 export interface NodeEvent {
-  topic: "videos" | "video" | "peers" | "jobs" | "job" | "sources" | "settings" | "problem" | "resync";
+  topic: "videos" | "video" | "lives" | "peers" | "jobs" | "job" | "sources" | "settings" | "problem" | "resync";
   subject: string;
   text: string;
 }
