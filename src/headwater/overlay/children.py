@@ -72,15 +72,16 @@ class Children:
         common = self._common
         path = self._feeds[stripe].path
         children = self.capacity.of[stripe]
-        roomy = sorted(
-            (p for p in common.partners.values() if p.free > 0 and p.avoid_until <= now),
-            key=lambda p: -p.free,
-        )
+        half = common.limits.names_per_message // 2
+        roomy = [p.node for p in common.partners.values() if p.free > 0 and p.avoid_until <= now]
+        below = [n for n in roomy if n in children]
+        if len(below) < half:
+            others = [n for n in roomy if n not in children]
+            below += common.rng.sample(others, min(len(others), half - len(below)))
         strong = sorted(
             (c for c in children.values() if c.slots > 0), key=lambda child: -child.slots
         )
-        half = common.limits.names_per_message // 2
-        names = [*(p.node for p in roomy[:half]), *(c.node for c in strong[:half])]
+        names = [*below[:half], *(c.node for c in strong[:half])]
         if self._feeds[stripe].parent is not None and len(names) < half:
             names.extend(path[:2])
         return tuple(dict.fromkeys(name for name in names if name != node))

@@ -36,7 +36,7 @@ def is_able(common: Common, partner: Partner, feed: Feed, now: float) -> bool:
     stripe = feed.index
     if partner.edge < 0 or partner.avoid_until > now or partner.refused_until[stripe] > now:
         return False
-    if now - partner.heard_at > STALE_S:
+    if now - partner.heard_at > STALE_S or not partner.is_fresh(stripe):
         return False
     edge = common.window.edge
     return partner.edge >= edge - common.limits.behind_s / common.part_s
@@ -46,12 +46,15 @@ def best_parent(
     common: Common,
     feeds: list[Feed],
     feed: Feed,
-    excluded: Iterable[NodeId],
+    excluded: Iterable[NodeId | None],
     slots: int,
     own_lag_s: float | None,
     now: float,
+    *,
+    is_measured: bool = False,
 ) -> tuple[Partner, float] | None:
-    """The partner that costs the least, and its cost in seconds. `slots`: our own."""
+    """The partner that costs the least, and its cost in seconds. `slots`: our own. `is_measured`:
+    only those whose lateness is known."""
     limits = common.limits
     best: Partner | None = None
     best_s = float("inf")
@@ -60,6 +63,8 @@ def best_parent(
         first_lag_s = min((p.lag_s for p in common.partners.values() if p.edge >= 0), default=0.0)
     for partner in common.partners.values():
         if partner.node in excluded or not is_able(common, partner, feed, now):
+            continue
+        if is_measured and partner.lateness_s[feed.index] is None:
             continue
         cost = cost_s(common, partner, feed, first_lag_s if own_lag_s is None else own_lag_s)
         if partner.free <= 0:

@@ -22,6 +22,7 @@ class Feed:
     """The newest part that the parent has pushed, or the one before the first we asked for."""
     is_silent: bool = False
     """The parent's next part is overdue though it exists."""
+    silent_at: float = 0.0
     has_flowed: bool = False
     """The parent has pushed something."""
     leave_by: float = math.inf

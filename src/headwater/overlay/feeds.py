@@ -15,6 +15,7 @@ from headwater.overlay.choice import best_parent
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
+from headwater.overlay.partners import Partners
 from headwater.overlay.repair import Repair
 from headwater.wire.ids import NodeId
 from headwater.wire.live import Accept, Hold, Path, Redirect, Subscribe, Unsubscribe
@@ -38,11 +39,10 @@ class Feeds:
         children: Children,
         repair: Repair,
         dial: Callable[[tuple[NodeId, ...], float], None],
-        punish: Callable[[Partner, str, float], None],
+        partners: Partners,
     ) -> None:
         self._common, self.feeds, self._children = common, feeds, children
-        self._repair, self._dial, self._punish = repair, dial, punish
-        self._switched_at = -math.inf
+        self._repair, self._dial, self._partners = repair, dial, partners
 
     # What others say.
 
@@ -78,6 +78,7 @@ class Feeds:
         partner.free = max(0, partner.free - 1)
         common.cadence.relearn(feed.index)
         self._children.tell_path(feed.index)
+        self._partners.tell_free(now)
 
     def _retire(self, feed: Feed, now: float) -> None:
         """Keep the parent before until the new one flows."""
@@ -156,12 +157,13 @@ class Feeds:
     # Parts.
 
     def pushed(self, partner: Partner, seq: int, now: float) -> bool:
-        """A part came on a stream of this partner; whether it is the stripe's parent."""
+        """A part came on a stream of this partner; False when it has no business sending it."""
         feed = self.feeds[seq % self._common.stripes]
         if feed.parent != partner.node:
             return feed.retiring == partner.node or feed.asked == partner.node
-        if seq > feed.pushed:
-            feed.pushed = seq
+        if seq <= feed.pushed:
+            return False
+        feed.pushed = seq
         feed.is_silent, feed.has_flowed = False, True
         if feed.retiring is not None:
             self._let_go(feed.retiring, feed.index)
@@ -184,9 +186,9 @@ class Feeds:
         if found is None:
             feed.seek_at = now + RETRY_S
             return
-        self._ask(feed, found[0], now)
+        self.ask(feed, found[0], now)
 
-    def _ask(self, feed: Feed, partner: Partner, now: float) -> None:
+    def ask(self, feed: Feed, partner: Partner, now: float) -> None:
         common = self._common
         feed.asked = partner.node
         feed.answer_by = now + common.limits.answer_s + 3 * partner.rtt_s
@@ -228,6 +230,8 @@ class Feeds:
         if feed.parent is not None and now >= feed.leave_by:
             feed.lose_parent()
         again = min(feed.retire_at, feed.leave_by)
+        if feed.is_silent:
+            again = min(again, self._still_silent(feed, now))
         if feed.asked is not None:
             again = min(again, feed.answer_by)
         elif feed.parent is None or feed.is_silent or feed.leave_by < math.inf:
@@ -257,7 +261,7 @@ class Feeds:
         owed = feed.pushed + common.stripes
         if owed > top:
             return math.inf
-        patience = limits.silence_s + 2 * common.cadence.jitter_s[feed.index]
+        patience = limits.silence_s + common.cadence.jitter_s[feed.index]
         due = max(common.cadence.expected(owed, feed.since), feed.since)
         if not feed.has_flowed:
             patience = max(patience, 2.5 * common.part_s * common.stripes)
@@ -266,13 +270,23 @@ class Feeds:
     def _fell_silent(self, feed: Feed, now: float) -> None:
         """Graft: another parent is asked; the silent one is remembered."""
         common = self._common
-        feed.is_silent = True
+        feed.is_silent, feed.silent_at = True, now
         common.counters.grafts += 1
         partner = common.partners.get(feed.parent) if feed.parent is not None else None
         if partner is not None:
-            self._punish(partner, "its stripe stood still", now)
+            self._partners.fell_silent(partner, feed.index, now)
         self._hold_children(feed)
         self.seek(feed, now)
+
+    def _still_silent(self, feed: Feed, now: float) -> float:
+        """No hiccup: it is avoided from now on, but fed from until another one is found."""
+        failed_at = feed.silent_at + self._common.limits.silent_s
+        if now < failed_at:
+            return failed_at
+        partner = self._common.partners.get(feed.parent) if feed.parent is not None else None
+        if partner is not None:
+            self._partners.failed(partner, "a stripe that it accepted stands still", now)
+        return math.inf
 
     def _hold_children(self, feed: Feed) -> None:
         self._children.tell_hold(feed.index)

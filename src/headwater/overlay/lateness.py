@@ -15,11 +15,15 @@ FIRST_WEIGHT = 0.5
 FIRST_SAMPLES = 4
 RESYNC_S = 1.0
 """Off by more than that, the media's time line has jumped, not one part."""
+FADE = 0.97
+"""Of the worst lateness at each part: half of it is forgotten after 23 parts of the stripe."""
+MAX_JITTER_S = 0.6
+"""However late parts have come, a hole is not waited for longer."""
 
 
 class Cadence:
-    """Per stripe the usual time from a part's place in the media to its arrival, and the mean
-    deviation from it. Units: seconds."""
+    """Per stripe the usual time from a part's place in the media to its arrival, and the worst
+    lateness of late: keyframes take longer, and losses are repeated. Units: seconds."""
 
     __slots__ = ("_edge", "_edge_pts_s", "_lag", "_part_s", "_samples", "jitter_s")
 
@@ -46,7 +50,7 @@ class Cadence:
         else:
             weight = WEIGHT if samples >= FIRST_SAMPLES else FIRST_WEIGHT
             self._lag[stripe] += weight * off
-            self.jitter_s[stripe] += weight * (abs(off) - self.jitter_s[stripe])
+            self.jitter_s[stripe] = min(MAX_JITTER_S, max(off, FADE * self.jitter_s[stripe]))
         self._samples[stripe] = samples + 1
 
     def relearn(self, stripe: int) -> None:

@@ -74,15 +74,22 @@ class Limits:
     max_avoid_s: float = 600.0
     strikes: int = 4
     """Times that a node may fail us within max_avoid_s before its link is dropped."""
+    silent_s: float = 0.75
+    """A parent silent for that long after silence_s is avoided, for all stripes."""
+    silences: int = 3
+    """Shorter silences of a node before it is avoided as well; each counts for a minute."""
+    idle_partners: int = 16
+    """Linked nodes without a parent or child relation that are kept; the others are let go."""
     keep_ms: int = 2000
     """A child handed over keeps its feed so long: a dial, a join, a subscription and a part."""
-    better_s: float = 0.03
-    better_ratio: float = 0.15
-    """Another parent must be so much earlier, in seconds and as a share of the delay..."""
+    better_s: float = 0.04
+    """Another parent must be so much earlier..."""
     better_for_s: float = 10.0
     """...for so long..."""
     switch_s: float = 20.0
     """...and that long after the last change: eager overlays never settle."""
+    young_s: float = 15.0
+    """After its join a node settles: better_for_s and switch_s are a tenth."""
     slow_s: float = 0.3
     """A parent that much later than another one is as good as silent..."""
     slow_for_s: float = 2.0

@@ -11,15 +11,17 @@ from headwater.errors import RemoteProtocolError
 from headwater.overlay.announcements import Announcements
 from headwater.overlay.capacity import Capacity
 from headwater.overlay.children import Children
-from headwater.overlay.commands import Command, Drop, Forget
+from headwater.overlay.commands import Command, Forget
 from headwater.overlay.common import Common, Rng
 from headwater.overlay.delivery import Delivery
 from headwater.overlay.feed import Feed
 from headwater.overlay.feeds import Feeds
+from headwater.overlay.improvement import Improvement
 from headwater.overlay.lateness import Cadence
 from headwater.overlay.limits import Limits
 from headwater.overlay.membership import Membership
 from headwater.overlay.partner import UNKNOWN_RTT_S, Partner
+from headwater.overlay.partners import Partners
 from headwater.overlay.repair import Repair
 from headwater.overlay.report import NeighbourReport, Report, StripeReport
 from headwater.overlay.window import Window
@@ -68,7 +70,6 @@ class Overlay:
         window = Window(width, limits.inits)
         cadence = Cadence(stripes, part_s)
         self._common = Common(live, me, is_source, stripes, part_s, rng, limits, window, cadence)
-        self._wants_delivery = wants_delivery
         feeds = [Feed(index, since=now) for index in range(stripes)]
         self._capacity = Capacity(stripes, slots, limits, is_source=is_source)
         self._delivery = Delivery(window, has_player=wants_delivery)
@@ -76,16 +77,19 @@ class Overlay:
         self._repair = Repair(self._common, feeds, self._delivery)
         self._membership = Membership(self._common)
         self._announcements = Announcements(self._common, feeds, self._capacity)
-        self._feeds = Feeds(
-            self._common, feeds, self._children, self._repair, self._membership.dial, self._punish
+        self._partners = Partners(
+            *(self._common, feeds, self._capacity, self._membership), is_viewer=wants_delivery
         )
+        self._feeds = Feeds(
+            *(self._common, feeds, self._children, self._repair, self._membership.dial),
+            self._partners,
+        )
+        self._improvement = Improvement(self._common, feeds, self._capacity, now)
         self._tick_at = now + common_tick(self._common)
         self._check_at = math.inf
         self._ticks = 0
         self._forgot = 0
         self._hole_at = math.inf
-        self._told_viewers = -1
-        self._told_slots = self._capacity.slots
         self._has_left = False
 
     # Nodes.
@@ -102,7 +106,7 @@ class Overlay:
         if node in self._common.partners:
             self._lost(node, now)
         self._membership.connected(node, UNKNOWN_RTT_S if rtt_s is None else rtt_s)
-        self._common.send(node, self._join_message(is_answer=False))
+        self._partners.greet(node)
 
     def disconnected(self, node: NodeId, now: float) -> None:
         self._membership.disconnected(node, now)
@@ -116,17 +120,6 @@ class Overlay:
         self._feeds.lost(node, now)
         self._announcements.change()
         self._wake(now)
-
-    def _join_message(self, *, is_answer: bool) -> LiveJoin:
-        capacity = self._capacity
-        return LiveJoin(
-            self._common.live, capacity.slots, capacity.free, is_answer, self._viewers()
-        )
-
-    def _viewers(self) -> int:
-        partners = self._common.partners
-        below = sum(partners[node].viewers for node in self._capacity.of[0] if node in partners)
-        return below + (1 if self._wants_delivery else 0)
 
     # Messages.
 
@@ -150,7 +143,7 @@ class Overlay:
 
     def _receive_rare(self, partner: Partner, message: LiveMessage, now: float) -> None:
         if isinstance(message, LiveJoin):
-            self._joined(partner, message)
+            self._partners.said(partner, message)
             return
         if isinstance(message, LiveLeave):
             self._lost(partner.node, now)
@@ -180,28 +173,12 @@ class Overlay:
             self._feeds.held(partner, message, now)
 
     def _take_in(self, node: NodeId, message: LiveJoin, now: float) -> None:
-        common = self._common
-        if len(common.partners) >= common.limits.neighbours:
-            self._membership.gossip(node)
-            common.out.append(Drop(node, "as many neighbours as it can have", hostile=False))
+        if self._partners.take_in(node, message, now) is None:
             return
-        partner = common.partners[node] = Partner(
-            node, self._membership.linked[node], common.stripes
-        )
-        partner.counts(now)
-        self._joined(partner, message)
         self._announcements.change()
         self._announcements.tell(node)
         if not message.is_answer:
             self._membership.gossip(node)
-
-    def _joined(self, partner: Partner, message: LiveJoin) -> None:
-        partner.slots, partner.free = message.slots, message.free
-        partner.viewers = message.viewers
-        for stripe in self._capacity.stripes_of(partner.node):
-            self._capacity.of[stripe][partner.node].slots = message.slots
-        if not message.is_answer:
-            self._common.send(partner.node, self._join_message(is_answer=True))
 
     def _told_of_more(self, edge: int, now: float) -> None:
         """A neighbour has what is not here: the first thing a joiner hears, or a sign that our
@@ -219,24 +196,33 @@ class Overlay:
         due = common.cadence.expected(first, now) + common.limits.hole_s
         self._check_at = min(self._check_at, max(due, now + 0.01))
 
-    def _punish(self, partner: Partner, reason: str, now: float) -> None:
-        """It failed us: not asked for a while, the longer the more often."""
-        limits = self._common.limits
-        if now - partner.struck_at > limits.max_avoid_s:
-            partner.strikes = 0
-        partner.strikes += 1
-        partner.struck_at = now
-        rest_s = min(limits.max_avoid_s, limits.avoid_s * 2 ** (partner.strikes - 1))
-        partner.avoid_until = now + rest_s
-        if partner.strikes >= limits.strikes:
-            self._membership.avoid(partner.node, now + limits.max_avoid_s)
-            self._common.out.append(Drop(partner.node, reason, hostile=False))
-
     # Parts.
 
-    def is_wanted(self, info: PartInfo, now: float) -> bool:
-        """Whether it is worth checking: not here yet, and not too old."""
-        return self._common.window.is_wanted(info.seq)
+    def is_wanted(
+        self,
+        info: PartInfo,
+        now: float,
+        source: NodeId | None = None,
+        *,
+        is_pushed: bool = False,
+    ) -> bool:
+        """Whether it is worth checking: not here yet, and not too old. Told by whom it comes, and
+        whether on a push stream, it learns from duplicates too: that a parent lives although the
+        part was pulled meanwhile, or that a node replays old ones."""
+        if self._common.window.is_wanted(info.seq):
+            return True
+        if source is not None and is_pushed:
+            self._pushed_again(info.seq, source, now)
+        return False
+
+    def _pushed_again(self, seq: int, source: NodeId, now: float) -> None:
+        self._common.counters.duplicates += 1
+        partner = self._common.partners.get(source)
+        if partner is None:
+            return
+        partner.pushed(seq, now, 256)
+        if not self._feeds.pushed(partner, seq, now):
+            self._partners.useless_part(partner, now)
 
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
@@ -246,10 +232,8 @@ class Overlay:
         partner = common.partners.get(source) if source is not None else None
         edge = window.edge
         if not window.add(info):
-            common.counters.duplicates += 1
-            if partner is not None and is_pushed:
-                self._feeds.pushed(partner, seq, now)
-                partner.pushed(seq, now, 256)
+            if source is not None and is_pushed:
+                self._pushed_again(seq, source, now)
             return False
         common.counters.parts += 1
         common.arrivals.note(seq, now)
@@ -257,10 +241,10 @@ class Overlay:
         if partner is not None:
             partner.pushed(seq, now, 256)
         if is_pushed and partner is not None:
+            has_flowed = self._feeds.feeds[seq % common.stripes].has_flowed
             self._feeds.pushed(partner, seq, now)
-            common.cadence.arrived(
-                seq, info.pts_us / 1e6, now, is_timely=seq > edge - common.stripes
-            )
+            is_timely = has_flowed and seq > edge - common.stripes
+            common.cadence.arrived(seq, info.pts_us / 1e6, now, is_timely=is_timely)
             self._announcements.arrived(seq, now)
         else:
             common.cadence.arrived(seq, info.pts_us / 1e6, now, is_timely=False)
@@ -371,29 +355,19 @@ class Overlay:
                 if feed.parent is None and feed.asked is None:
                     wanted = common.limits.partners
                     self._wake(now)
+            better = self._improvement.due(self._feeds.own_lag(), now)
+            if better is not None:
+                common.counters.switches += 1
+                self._feeds.ask(*better, now)
+                self._wake(now)
         self._membership.fill(wanted, now)
-        self._tell_free()
+        self._partners.tell_free(now)
+        for node in self._partners.prune(now):
+            self._lost(node, now)
         if self._ticks % common.limits.gossip_ticks == 0 and common.partners:
             self._membership.gossip(common.rng.choice(tuple(common.partners)))
         if self._ticks % 2 == 0:
-            self._tell_viewers()
-
-    def _tell_free(self) -> None:
-        """Free slots have come or gone, or slots have changed: those who may ask are told."""
-        capacity = self._capacity
-        has_changed = capacity.slots != self._told_slots
-        self._told_slots = capacity.slots
-        for node, partner in self._common.partners.items():
-            if has_changed or (partner.told_free > 0) != (capacity.free > 0):
-                partner.told_free = capacity.free
-                self._common.send(node, self._join_message(is_answer=True))
-
-    def _tell_viewers(self) -> None:
-        viewers = self._viewers()
-        parent = self._feeds.feeds[0].parent
-        if parent is not None and viewers != self._told_viewers:
-            self._told_viewers = viewers
-            self._common.send(parent, self._join_message(is_answer=True))
+            self._partners.tell_viewers()
 
     # Out.
 
@@ -417,7 +391,7 @@ class Overlay:
         )
         return Report(
             *(common.window.edge, self._delivery.next, capacity.slots, capacity.free),
-            *(self._viewers(), stripes, neighbours, replace(common.counters)),
+            *(self._partners.viewers(), stripes, neighbours, replace(common.counters)),
         )
 
     def leave(self, now: float) -> None:

@@ -8,6 +8,8 @@ __all__ = ["Partner"]
 
 LATENESS_WEIGHT = 0.25
 UNKNOWN_RTT_S = 0.1
+LEAST_SLOTS = 0.25
+"""What a node without a slot is taken to have, when nobody else can be asked."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +39,9 @@ class Partner:
     """Parts that it said it had and did not give."""
     load: int = 0
     """Parts that we wait for from it."""
+    silences: int = 0
+    """Stripes of its that stood still, of late."""
+    since: float = 0.0
     is_root: bool = False
     """It said that it has no ancestors: the source."""
     told_edge: int = -1
@@ -54,6 +59,11 @@ class Partner:
     def has(self, seq: int) -> bool:
         behind = self.edge - seq
         return behind >= 0 and bool(self.bits >> behind & 1)
+
+    def is_fresh(self, stripe: int) -> bool:
+        """Of this stripe it has one of the last two parts below its edge."""
+        behind = (self.edge - stripe) % self.stripes
+        return self.edge >= 0 and bool(self.bits >> behind & (1 | 1 << self.stripes))
 
     def announced(self, edge: int, bits: int, now: float, part_s: float) -> None:
         if edge > self.edge:
@@ -93,4 +103,4 @@ class Partner:
 
     def service_s(self, part_s: float, uplink_share: float) -> float:
         """How long its uplink needs for one part, by the slots that it says it has."""
-        return uplink_share * self.stripes * part_s / max(self.slots, 1)
+        return uplink_share * self.stripes * part_s / max(self.slots, LEAST_SLOTS)

@@ -13,6 +13,12 @@ from headwater.wire.ids import NodeId
 __all__ = ["Repair"]
 
 MAX_TRIED = 16
+MAX_GUESSES = 2
+"""Nodes asked for a part that they have not announced but should have."""
+MARGIN_S = 0.02
+"""Later than ever, not as late as ever."""
+GUESS_S = 1.0
+"""For a guess, its edge must have grown since."""
 RETRY_S = 0.05
 """Until somebody may have it whom nobody had when we looked."""
 FALSE_CLAIMS = 4
@@ -164,7 +170,7 @@ class Repair:
         stripe = seq % common.stripes
         feed = self._feeds[stripe]
         due = common.cadence.expected(seq, now)
-        due += max(limits.hole_s, 2 * common.cadence.jitter_s[stripe])
+        due += max(limits.hole_s, common.cadence.jitter_s[stripe] + MARGIN_S)
         if feed.hold_until > now:
             due += limits.hold_pull_s
         return due
@@ -182,9 +188,13 @@ class Repair:
             )
             if not partner.has(seq):
                 age = (now - partner.lag_s) / common.part_s  # where its edge should be by now
-                if partner.edge < 0 or seq > age or seq > common.window.edge:
+                if len(tried) >= MAX_GUESSES or seq + 1 > age or seq > common.window.edge:
+                    continue
+                if now - partner.heard_at > GUESS_S or not partner.is_fresh(seq % common.stripes):
                     continue
                 cost += 0.2
+            if partner.free <= 0:
+                cost += 0.05
             if partner.node == parent:
                 cost += 0.3
             if partner.false_claims >= FALSE_CLAIMS:

@@ -1,0 +1,66 @@
+"""Whether another parent would be better for a stripe that flows, and for long enough. Pure.
+
+Eagerness costs: every change sends new paths to a whole subtree. So another parent must be earlier
+by better_s, for better_for_s without a break, and changes are switch_s apart; a tenth of these in
+the first seconds after a join, when a node finds its place. What is far better does not wait."""
+
+import math
+
+from headwater.overlay.capacity import Capacity
+from headwater.overlay.choice import STRONG_SLOTS, best_parent
+from headwater.overlay.common import Common
+from headwater.overlay.feed import Feed
+from headwater.overlay.partner import Partner
+
+__all__ = ["Improvement"]
+
+YOUNG = 0.1
+
+
+class Improvement:
+    """Looks at one stripe after the other, at each tick."""
+
+    def __init__(self, common: Common, feeds: list[Feed], capacity: Capacity, now: float) -> None:
+        self._common, self._feeds, self._capacity = common, feeds, capacity
+        self._born_at, self._switched_at = now, -math.inf
+
+    def due(self, own_lag_s: float | None, now: float) -> tuple[Feed, Partner] | None:
+        """The stripe to move, and to whom; at most one at a time."""
+        limits = self._common.limits
+        scale = YOUNG if now - self._born_at < limits.young_s else 1.0
+        for feed in self._feeds:
+            found = self._better(feed, own_lag_s, now)
+            if found is None:
+                feed.better = None
+                continue
+            partner, gain_s = found
+            if feed.better != partner.node:
+                feed.better, feed.better_since = partner.node, now
+            is_slow = gain_s > limits.slow_s
+            lasts_s = limits.slow_for_s if is_slow else limits.better_for_s
+            pause_s = limits.slow_for_s if is_slow else limits.switch_s
+            if now - feed.better_since < lasts_s * scale:
+                continue
+            if now - self._switched_at < pause_s * scale:
+                continue
+            self._switched_at = now
+            feed.better = None
+            return feed, partner
+        return None
+
+    def _better(
+        self, feed: Feed, own_lag_s: float | None, now: float
+    ) -> tuple[Partner, float] | None:
+        if not feed.is_flowing() or not feed.has_flowed or feed.asked is not None:
+            return None
+        excluded = [*self._capacity.of[feed.index], feed.parent]
+        slots = self._capacity.slots
+        found = best_parent(
+            self._common, self._feeds, feed, excluded, slots, own_lag_s, now, is_measured=True
+        )
+        if found is None or -found[1] < self._common.limits.better_s:
+            return None
+        partner, cost_s = found
+        if partner.free <= 0 and slots < STRONG_SLOTS:
+            return None
+        return partner, -cost_s
