@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headwater import __version__
-from headwater.cli import get, lab, live, ls, peers, search, share, status, unshare, up, watch
+from headwater.cli import get, lab, live, ls, peers, search, share, sim, status, unshare, up, watch
 from headwater.cli.session import command
 from headwater.errors import NodeError
 
@@ -61,6 +61,7 @@ for _name, _function in (
     ("status", status.status),
     ("unshare", unshare.unshare),
     ("lab", lab.lab),
+    ("sim", sim.sim),
 ):
     app.command(_name)(command(_function))
 

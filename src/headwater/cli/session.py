@@ -99,19 +99,21 @@ class Session:
 
 
 def command(function: Callable[..., object]) -> Callable[..., object]:
-    """The function as a command: its `session` is made of the options that all commands share."""
+    """The function as a command: its `session` is made of the options that all commands share,
+    but for those that it has itself."""
     own = inspect.signature(function, eval_str=True)
     parameters = [p for name, p in own.parameters.items() if name != "session"]
+    shared = {name: each for name, each in _COMMON.items() if name not in own.parameters}
     parameters += [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
         )
-        for name, (annotation, default) in _COMMON.items()
+        for name, (annotation, default) in shared.items()
     ]
 
     @functools.wraps(function)
     def run(**arguments: Any) -> object:
-        common = {name: arguments.pop(name) for name in _COMMON}
+        common = {name: arguments.pop(name) for name in shared}
         state = Path(os.path.abspath(common.pop("state") or default_state()))
         return function(Session(state=state, **common), **arguments)
 
