@@ -63,6 +63,14 @@ class LabNode:
         """The node's API. It blocks: call it through asyncio.to_thread where other things go on."""
         return Api.of_state(self.state)
 
+    def fault(self, line: str) -> None:
+        """What its links shall do wrong (faults.py); of a cluster that is_faulty."""
+        pipe = self.process.stdin
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.write(f"{line}\n".encode())
+                pipe.flush()
+
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send the node itself a signal; it may have ended already."""
         self.process.send_signal(number)
@@ -87,9 +95,11 @@ class LabNode:
 class Cluster:
     """Nodes that end together. Used as `async with Cluster() as cluster`.
 
-    `root` holds the states and logs; without it that is a temporary folder, removed at the end."""
+    `root` holds the states and logs; without it that is a temporary folder, removed at the end.
+    `is_faulty`: its nodes obey LabNode.fault()."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, *, is_faulty: bool = False) -> None:
+        self._module = "headwater.lab.faulty" if is_faulty else "headwater"
         self._is_temporary = root is None
         self.root = root or Path(tempfile.mkdtemp(prefix="headwater-"))
         self.nodes: dict[str, LabNode] = {}
@@ -135,7 +145,7 @@ class Cluster:
         host = f"127.0.0.{names.index(name) + 1}" if sys.platform == "linux" else "127.0.0.1"
         state = self.root / name
         joined = [each.address if isinstance(each, LabNode) else each for each in join]
-        command = [sys.executable, "-m", "headwater", "up", *map(str, folders)]
+        command = [sys.executable, "-m", self._module, "up", *map(str, folders)]
         command += ["--state", str(state), "--name", name, "--config", os.devnull, "--json"]
         command += ["--http", f"{host}:0", "--link-bind", f"{host}:0", "--no-discovery"]
         command += [word for address in joined for word in ("--join", address)]

@@ -8,7 +8,7 @@ a delay costs no throughput.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from headwater.errors import NodeError
@@ -29,16 +29,16 @@ _RESEND_S = 0.010
 class _Line:
     """The way out of one node, shared by all its streams."""
 
-    def __init__(self, delay_s: float, bytes_per_s: float, loss: float) -> None:
-        self.delay_s, self._bytes_per_s, self._loss = delay_s, bytes_per_s, loss
+    def __init__(self, delay_s: float, rate: Callable[[], float], loss: float) -> None:
+        self.delay_s, self._rate, self._loss = delay_s, rate, loss
         self._free_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def arrival_s(self, size: int) -> float:
         """When the last of so many bytes comes out at the other end, if they are sent now."""
-        now = asyncio.get_running_loop().time()
-        if self._bytes_per_s:
-            self._free_s = max(now, self._free_s) + size / self._bytes_per_s
+        now, bytes_per_s = asyncio.get_running_loop().time(), self._rate()
+        if bytes_per_s:
+            self._free_s = max(now, self._free_s) + size / bytes_per_s
             now = self._free_s
         return now + self.delay_s + self._resend_s(size)
 
@@ -51,7 +51,7 @@ class _Line:
         return 2 * self.delay_s + _RESEND_S if is_lost else 0.0
 
     def parts(self, payload: bytes) -> list[bytes]:
-        if not self._bytes_per_s:
+        if not self._rate():
             return [payload]
         return [payload[at : at + _PART_BYTES] for at in range(0, len(payload), _PART_BYTES)]
 
@@ -171,14 +171,19 @@ class ShapedLink:
 
 
 class ShapedEndpoint:
-    """An endpoint whose node lies `delay_s` away from everybody, one way; `bytes_per_s` 0 means no
-    limit; of its packets the share `loss` is lost and sent again."""
+    """An endpoint whose node lies `delay_s` away from everybody, one way; `bytes_per_s` (or what it
+    gives when asked) 0 means no limit; of its packets the share `loss` is lost and sent again."""
 
     def __init__(
-        self, endpoint: Endpoint, delay_s: float, bytes_per_s: float = 0.0, loss: float = 0.0
+        self,
+        endpoint: Endpoint,
+        delay_s: float,
+        bytes_per_s: float | Callable[[], float] = 0.0,
+        loss: float = 0.0,
     ) -> None:
         self._endpoint = endpoint
-        self._line = _Line(delay_s, bytes_per_s, loss)
+        rate = bytes_per_s if callable(bytes_per_s) else lambda: bytes_per_s
+        self._line = _Line(delay_s, rate, loss)
 
     @property
     def node(self) -> NodeId:
