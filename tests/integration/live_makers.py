@@ -6,14 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from parties import until
+
 from headwater.live.lives import Lives
 from headwater.live.part import LivePart
-from headwater.live.view import Ended, Gap, LiveView
+from headwater.live.view import Ended, Gap, LiveView, Start
 from headwater.media.live_options import IngestState, LiveOptions, MadePart
 from headwater.node.node import Node
 from headwater.wire.ids import LiveId
 
-__all__ = ["Encoder", "go_live", "on_air", "payload_of", "read_parts"]
+__all__ = [
+    "Encoder",
+    "check_order",
+    "go_live",
+    "on_air",
+    "payload_of",
+    "read_parts",
+    "watching",
+]
 
 PART_MS = 20
 """Short ones, so that tests are."""
@@ -35,6 +45,7 @@ class Encoder:
     _queue: "asyncio.Queue[MadePart | IngestState]" = field(default_factory=asyncio.Queue)
     _parts: int = 0
     is_closed: bool = False
+    _is_restarted: bool = False
 
     async def __call__(self, options: LiveOptions) -> AsyncIterator[MadePart | IngestState]:
         try:
@@ -63,8 +74,15 @@ class Encoder:
         """An init, then parts at their pace, until cancelled."""
         self.init()
         while True:
+            if self._is_restarted:
+                self._is_restarted, self._parts = False, -(-self._parts // self.gop) * self.gop
+                self.init()
             self.make()
             await asyncio.sleep(PART_US / 1e6)
+
+    def restart(self) -> None:
+        """The encoder came back: an init, and a keyframe."""
+        self._is_restarted = True
 
     def say(self, state: str, message: str = "") -> None:
         self._queue.put_nowait(IngestState(state, message))  # type: ignore[arg-type]
@@ -86,6 +104,26 @@ async def go_live(node: Node, encoder: Encoder, title: str = "Derby", **how: obj
     lives: Lives = node.lives
     lives._ingest = encoder
     return await lives.start(LiveOptions("test:", part_ms=PART_MS), title, **how)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def watching(node: Node, live: LiveId, start: Start = "edge") -> AsyncIterator[LiveView]:
+    """A view of it, once the node has heard of it."""
+    await until(lambda: node.catalogue.live(live))
+    view = await node.lives.watch(live, start)
+    try:
+        yield view
+    finally:
+        await view.close()
+
+
+def check_order(parts: list[LivePart], encoder: Encoder) -> None:
+    """An init and a keyframe, then one after the other, byte for byte as they were made."""
+    assert parts[0].info.is_init
+    assert parts[1].info.is_key
+    assert [part.seq for part in parts[1:]] == [parts[1].seq + n for n in range(len(parts) - 1)]
+    for part in parts:
+        assert part.payload == encoder.made[part.seq]
 
 
 async def read_parts(view: LiveView, count: int) -> list[LivePart]:

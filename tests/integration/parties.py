@@ -55,12 +55,14 @@ async def party(
     *joined: Node,
     limits: LimitsConfig | None = None,
     store: StoreConfig | None = None,
+    only: tuple[str, ...] = (),
 ) -> AsyncIterator[Node]:
-    """A running node that dials those in `joined`."""
+    """A running node that dials those in `joined`. `only`: names of those that may be its
+    neighbours; empty: all."""
     config = Config(
         state=state,
         name=state.name,
-        link=LinkConfig(bind="127.0.0.1:0"),
+        link=LinkConfig(bind="127.0.0.1:0", only=only),
         discovery=DiscoveryConfig(
             lan=False, join=tuple(node.page.removeprefix("http://") for node in joined)
         ),
