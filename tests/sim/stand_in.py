@@ -42,6 +42,9 @@ class Star:
             first = max(self._held, default=0) + 1
             self._commands.append(StartPush(node, message.stripe, first))
 
+    def part_repeated(self, seq: int, source: NodeId, now: float) -> None:
+        pass
+
     def is_wanted(self, info: PartInfo, now: float) -> bool:
         return info.seq not in self._held
 

@@ -276,7 +276,10 @@ class Net:
         self._carry(me, node, serve)
 
     def _part(self, peer: Peer, source: Peer, info: PartInfo, is_pushed: bool) -> None:
-        if not peer.overlay.is_wanted(info, self.now) and not is_pushed:
+        if not peer.overlay.is_wanted(info, self.now):
+            if is_pushed:
+                peer.overlay.part_repeated(info.seq, node_id(source.name), self.now)
+                self.settle(peer)
             return
         if info.seq not in peer.ring:
             peer.ring[info.seq] = info

@@ -34,8 +34,11 @@ class Capacity:
     """Slots and who has them. Shape: at most `slots` children stay; those handed over are at most
     a quarter more, and leave soon."""
 
-    def __init__(self, stripes: int, slots: int, limits: Limits, *, is_source: bool) -> None:
+    def __init__(
+        self, stripes: int, part_s: float, slots: int, limits: Limits, *, is_source: bool
+    ) -> None:
         self._limits, self._stripes, self._is_source = limits, stripes, is_source
+        self._part_s = part_s
         self.of: list[dict[NodeId, Child]] = [{} for _ in range(stripes)]
         self.targets: list[tuple[NodeId, ...]] = [()] * stripes
         self.used = self.leaving = 0
@@ -67,8 +70,13 @@ class Capacity:
     def add(self, node: NodeId, stripe: int, first: int, slots: int) -> Child:
         child = self.of[stripe][node] = Child(node, stripe, first, slots)
         self.used += 1
-        self.targets[stripe] = tuple(self.of[stripe])
+        self._order(stripe)
         return child
+
+    def _order(self, stripe: int) -> None:
+        """Strong children first: more wait behind them."""
+        children = sorted(self.of[stripe].values(), key=lambda child: -child.slots)
+        self.targets[stripe] = tuple(child.node for child in children)
 
     def remove(self, node: NodeId, stripe: int) -> bool:
         child = self.of[stripe].pop(node, None)
@@ -78,7 +86,7 @@ class Capacity:
             self.leaving -= 1
         else:
             self.used -= 1
-        self.targets[stripe] = tuple(self.of[stripe])
+        self._order(stripe)
         return True
 
     def hand_over(self, child: Child, until: float) -> None:
@@ -119,7 +127,7 @@ class Capacity:
         child = self.of[stripe].get(node)
         if child is None:
             return None
-        if delay_s < self._limits.backlog_s:
+        if delay_s < max(self._limits.backlog_s, self._stripes * self._part_s):
             child.slow_since = math.inf
             return None
         child.slow_since = min(child.slow_since, now)

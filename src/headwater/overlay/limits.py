@@ -104,7 +104,8 @@ class Limits:
 
     # Capacity.
     backlog_s: float = 0.15
-    """A part that waits so long to be sent says that the child or our uplink is too slow..."""
+    """A part that waits so long to be sent, and until the next of its stripe comes, says that the
+    child or our uplink is too slow..."""
     backlog_for_s: float = 1.0
     """...when it lasts."""
     calm_s: float = 20.0

@@ -71,7 +71,7 @@ class Overlay:
         cadence = Cadence(stripes, part_s)
         self._common = Common(live, me, is_source, stripes, part_s, rng, limits, window, cadence)
         feeds = [Feed(index, since=now) for index in range(stripes)]
-        self._capacity = Capacity(stripes, slots, limits, is_source=is_source)
+        self._capacity = Capacity(stripes, part_s, slots, limits, is_source=is_source)
         self._delivery = Delivery(window, has_player=wants_delivery)
         self._children = Children(self._common, feeds, self._capacity)
         self._repair = Repair(self._common, feeds, self._delivery)
@@ -198,24 +198,13 @@ class Overlay:
 
     # Parts.
 
-    def is_wanted(
-        self,
-        info: PartInfo,
-        now: float,
-        source: NodeId | None = None,
-        *,
-        is_pushed: bool = False,
-    ) -> bool:
-        """Whether it is worth checking: not here yet, and not too old. Told by whom it comes, and
-        whether on a push stream, it learns from duplicates too: that a parent lives although the
-        part was pulled meanwhile, or that a node replays old ones."""
-        if self._common.window.is_wanted(info.seq):
-            return True
-        if source is not None and is_pushed:
-            self._pushed_again(info.seq, source, now)
-        return False
+    def is_wanted(self, info: PartInfo, now: float) -> bool:
+        """Whether it is worth checking: not here yet, and not too old."""
+        return self._common.window.is_wanted(info.seq)
 
-    def _pushed_again(self, seq: int, source: NodeId, now: float) -> None:
+    def part_repeated(self, seq: int, source: NodeId, now: float) -> None:
+        """A part that is not wanted was pushed. That tells something too: the parent is there,
+        though the part was pulled meanwhile; or a node pushes old ones."""
         self._common.counters.duplicates += 1
         partner = self._common.partners.get(source)
         if partner is None:
@@ -233,7 +222,7 @@ class Overlay:
         edge = window.edge
         if not window.add(info):
             if source is not None and is_pushed:
-                self._pushed_again(seq, source, now)
+                self.part_repeated(seq, source, now)
             return False
         common.counters.parts += 1
         common.arrivals.note(seq, now)

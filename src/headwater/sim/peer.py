@@ -53,6 +53,7 @@ class Core(Protocol):
     def disconnected(self, node: NodeId, now: float) -> None: ...
     def receive(self, node: NodeId, message: LiveMessage, now: float) -> None: ...
     def is_wanted(self, info: PartInfo, now: float) -> bool: ...
+    def part_repeated(self, seq: int, source: NodeId, now: float) -> None: ...
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
     ) -> bool: ...
@@ -264,6 +265,8 @@ class Peer:
             is_new = self.core.is_wanted(info, now)
             tally.parts_unwanted += not is_new
         if not is_new:
+            if parcel.is_push:
+                self.core.part_repeated(seq, link.far_id, now)
             self.flush()
             return
         self.hold(seq)
