@@ -98,12 +98,21 @@ class H264Copy:
         """Raises: NewEpoch when the sequence header is another one."""
         sps = [unit for unit in units if unit[0] & 31 == h264.SPS]
         pps = [unit for unit in units if unit[0] & 31 == h264.PPS]
-        header = h264.avcc(sps, pps) if sps and pps else b""
+        header = self._like_before(sps, pps) if sps and pps else b""
         if packet.has_sidedata("new_extradata"):
             header = bytes(packet.get_sidedata("new_extradata"))
             _, sps, pps = h264.avcc_units(header)
         if sps and sps != self._sps:
             raise NewEpoch("the encoder has changed the picture's size or format", header=header)
+
+
+    def _like_before(self, sps: list[bytes], pps: list[bytes]) -> bytes:
+        """Headers in the form in which this stream has its units."""
+        if not self._length_bytes:
+            return b"".join(b"\0\0\0\1" + unit for unit in (*sps, *pps))
+        record = bytearray(h264.avcc(sps, pps))
+        record[4] = 0xFC | self._length_bytes - 1
+        return bytes(record)
 
 
 def is_fit_sound(stream: AudioStream) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from av.container import InputContainer
 
 from headwater.errors import MediaError
-from headwater.media.live_item import Item, Tracks, at_us
+from headwater.media.live_item import MICROS, Item, Tracks, at_us
 from headwater.media.stream_times import AnyPacket
 from headwater.media.tracks import main_audio, main_video
 
@@ -21,7 +21,7 @@ def tracks_of(container: InputContainer) -> Tracks:
     video, audio = main_video(container), main_audio(container)
     if video is None and audio is None:
         raise MediaError("it holds neither pictures nor sound")
-    rate = (video.average_rate or video.guessed_rate) if video else None
+    rate = video.average_rate if video else None
     frame_us = round(1_000_000 / min(max(float(rate), 1.0), 240.0)) if rate else 33_333
     return Tracks(video is not None, audio is not None, frame_us, video, audio)
 
@@ -36,20 +36,23 @@ class FileSource:
             self._skip_us %= self._length_us
 
     def items(self) -> Iterator[Item]:
-        first_us = self._container.start_time or 0
+        lead = self.tracks.video or self.tracks.audio
+        assert lead is not None
+        first_us = at_us(lead.start_time or 0, lead.time_base or MICROS)
         if self._skip_us:
             self._container.seek(first_us + self._skip_us)
         shift_us, pace = -first_us, Pace()
         while True:
-            end_us = 0
+            end_us = shift_us + first_us
             for item in self._once(shift_us, pace):
-                end_us = max(end_us, item.at_us + self.tracks.frame_us)
+                if item.piece is not None and item.is_video is self.tracks.has_video:
+                    end_us = max(end_us, item.at_us + self.tracks.frame_us)
                 yield item
             if not self._loop:
                 break
             if end_us <= shift_us + first_us:
                 raise MediaError("nothing in it can be read")
-            self._container.seek(first_us)
+            self._container.seek(min(first_us, self._container.start_time or 0))
             shift_us = end_us - first_us
 
     def _once(self, shift_us: int, pace: "Pace") -> Iterator[Item]:

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from headwater.errors import MediaError
 from headwater.media import live_pipe as pipe
@@ -31,13 +32,15 @@ async def ingest(options: LiveOptions) -> AsyncGenerator[MadePart | IngestState,
         try:
             if options.feed is not None:
                 await options.feed.attach(_Stdin(process))
-            async for said in _said(process):
-                if isinstance(said, MadePart):
-                    begin_us, failures = said.pts_us + said.duration_us, 0
-                is_over = isinstance(said, IngestState) and said.state in ("ended", "failed")
-                yield said
-                if is_over:
-                    return
+            async with aclosing(_said(process)) as all_said:
+                async for said in all_said:
+                    if isinstance(said, MadePart):
+                        begin_us, failures = said.pts_us + said.duration_us, 0
+                    else:
+                        is_over = said.state in ("ended", "failed")
+                    yield said
+                    if is_over:
+                        return
         except BaseException:
             is_over = True
             raise
@@ -92,7 +95,7 @@ async def _start(job: pipe.Job) -> Process:
     return process
 
 
-async def _said(process: Process) -> AsyncIterator[pipe.Said]:
+async def _said(process: Process) -> AsyncGenerator[pipe.Said, None]:
     """Until the process ends, however it does."""
     assert process.stdout is not None
     while True:

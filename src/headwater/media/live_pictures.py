@@ -25,6 +25,7 @@ class Pictures:
     def __init__(self, stream: VideoStream | None, height: int, fps: int, pixels: str) -> None:
         self._stream, self._height, self._pixels = stream, height, pixels
         self._step_us = 1_000_000 / fps if fps else 0.0
+        self._base = (stream.time_base if stream else None) or MICROS
         self._next_us = 0.0
         self._last_us = -(2**62)
         self._given: tuple[int, int, int] | None = None
@@ -45,9 +46,10 @@ class Pictures:
         """Their `pts` are microseconds of the source's clock. `is_behind`: decode only, so that
         what is late is made up for. Raises: NewEpoch when the size changes."""
         for frame in self._decoded(item.piece):
-            if frame.pts is None or frame.time_base is None:
+            base = frame.time_base or self._base  # a decoder's last frames do not tell it
+            if frame.pts is None:
                 continue
-            now_us = at_us(frame.pts, frame.time_base)
+            now_us = at_us(frame.pts, base)
             if now_us <= self._last_us or is_behind or self._is_too_soon(now_us):
                 continue
             self._last_us = now_us

@@ -28,6 +28,7 @@ class AacEncode:
         rate = stream.codec_context.sample_rate if stream else _RATES[-1]
         self._rate = rate if rate in _RATES else _RATES[-1]
         self._stream = stream
+        self._base = (stream.time_base if stream else None) or Fraction(1, self._rate)
         self._encoder = open_encoder(self._rate, _CHANNELS)
         self.header = AudioHeader(self._encoder.extradata or b"", self._rate, _CHANNELS)
         self._grid = Grid(self._rate)
@@ -43,9 +44,10 @@ class AacEncode:
 
     def take(self, item: Item) -> Iterator[Sound]:
         for frame in self._decoded(item.piece):
-            if frame.pts is None or frame.time_base is None:
+            if frame.pts is None:
                 continue
-            now_us = at_us(frame.pts, frame.time_base)
+            base = frame.time_base or self._base  # a decoder's last frames do not tell it
+            now_us = at_us(frame.pts, base)
             for plain in self._resampled(frame):
                 self._place(plain, now_us)
                 now_us += plain.samples * 1_000_000 // self._rate

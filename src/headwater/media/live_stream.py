@@ -12,8 +12,8 @@ from headwater.media.live_item import Item, at_us
 
 __all__ = ["PROBING", "StreamSource"]
 
-PROBING = {"analyzeduration": "1000000", "probesize": "1000000", "fflags": "nobuffer"}
-"""A second to find out what a stream has."""
+PROBING = {"analyzeduration": "1000000", "probesize": "1000000", "fpsprobesize": "0"}
+"""At most a second to find out what a stream has; none for its rate, which shows soon enough."""
 _WAITED_S = 0.003
 
 

@@ -45,6 +45,7 @@ class TestCard:
         graph = f"testsrc2=size={self._width}x{self._height}:rate={self._fps},format=yuv420p"
         with av.open(graph, format="lavfi") as card:
             pictures = card.decode(video=0)
+            next(pictures)  # which takes its time
             started, began = time.monotonic(), time.time()
             number, sounded = 0, 0
             while True:
@@ -53,6 +54,7 @@ class TestCard:
                     time.sleep(wait_s)
                 elif wait_s < -1 / self._fps:
                     number = int((time.monotonic() - started) * self._fps)
+                picture = self._picture(next(pictures), number)
                 until = (number + 1) * RATE // self._fps + _AHEAD
                 if until - sounded > RATE:
                     sounded = until - RATE // 2  # the machine slept
@@ -60,8 +62,7 @@ class TestCard:
                     sound = self._sound(sounded, until, began)
                     yield Item(False, sound, sounded * 1_000_000 // RATE)
                     sounded = until
-                frame = next(pictures)
-                yield Item(True, self._picture(frame, number), number * 1_000_000 // self._fps)
+                yield Item(True, picture, number * 1_000_000 // self._fps)
                 number += 1
 
     def _picture(self, frame: VideoFrame, number: int) -> VideoFrame:
