@@ -197,6 +197,7 @@ class FakeLive:
     epoch: int = -1
     missing: set[int] = field(default_factory=set)
     is_kept: bool = False
+    is_relayed: bool = False
     views: list["FakeView"] = field(default_factory=list)
     opened: list[Start] = field(default_factory=list)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -365,6 +366,9 @@ class FakeLives:
 
     async def stop(self, live: LiveId) -> None:
         self.get(live).end()
+
+    def relay(self, live: LiveId, is_relayed: bool) -> None:
+        self.get(live).is_relayed = is_relayed
 
     def keep(self, live: LiveId, is_kept: bool) -> None:
         self.get(live).is_kept = is_kept

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from headwater.errors import LocalUsageError
-from headwater.link.topology import chain, read_topology, star, tree
+from headwater.link.topology import chain, read_topology, star, tree, write_topology
 
 
 def test_a_file_names_links_on_one_side_only(tmp_path: Path) -> None:
@@ -56,3 +56,10 @@ def test_made_pictures() -> None:
     assert star(names).neighbours("a") == set("bcdefg")
     assert star(names).neighbours("c") == {"a"}
     assert tree(names).neighbours("b") == {"a", "d", "e"}
+
+
+def test_what_is_written_reads_back(tmp_path: Path) -> None:
+    file = tmp_path / "chain.toml"
+    for topology in (chain(["a b", 'c"d', "é"]), star(["x", "y"]), tree(list("abcde"))):
+        write_topology(topology, file)
+        assert read_topology(file) == topology

@@ -1,39 +1,98 @@
-"""The lab: a few nodes that know each other, the first of which shares a folder, until Ctrl-C."""
+"""The lab: real nodes that know each other on one machine, until Ctrl-C."""
 
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from headwater import __version__
-from headwater.errors import LocalUsageError
+from headwater.errors import LocalUsageError, NodeError
 from headwater.lab.cluster import Cluster, LabNode
+from headwater.lab.page import LabPage
+from headwater.lab.people import People
+from headwater.link.topology import Topology, chain, read_topology, star, tree
 
-__all__ = ["MAX_NODES", "run_lab", "sample_folder"]
+__all__ = ["MAX_NODES", "Plan", "run_lab", "sample_folder"]
 
 MAX_NODES = 50
+RESTART_S = 3.0
+"""After this long a node that --kill-every killed comes back."""
+_SHAPES = {"chain": chain, "star": star, "tree": tree}
 
 
-async def run_lab(nodes: int, folder: Path, tell: Callable[[Sequence[LabNode]], None]) -> None:
-    """Run until SIGINT or SIGTERM; `tell` hears of the nodes once all are ready.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the lab shall be."""
 
-    Raises: LocalUsageError for a number of nodes that cannot be, Unavailable when one fails."""
-    if not 1 <= nodes <= MAX_NODES:
-        raise LocalUsageError(f"a lab has 1 to {MAX_NODES} nodes, not {nodes}")
+    nodes: int = 3
+    topology: str = "auto"
+    """`auto` (all may neighbour all), `chain`, `tree`, `star`, or a file (link/topology.py)."""
+    folder: Path | None = None
+    """What the first node shares."""
+    live: str = ""
+    """The source of a live that the first node makes and all others carry."""
+    kill_every_s: float = 0.0
+    slow: str = ""
+    """The name of a node that sends SLOW_BYTES_PER_S at most."""
+
+    def read(self) -> Topology | None:
+        """Raises: LocalUsageError."""
+        if self.topology == "auto":
+            return None
+        names = self.names()
+        make = _SHAPES.get(self.topology)
+        return make(names) if make else read_topology(Path(self.topology))
+
+    def names(self) -> list[str]:
+        return [f"node-{number}" for number in range(1, self.nodes + 1)]
+
+
+async def run_lab(plan: Plan, tell: Callable[[Sequence[LabNode], str], None]) -> None:
+    """Run until SIGINT or SIGTERM; `tell` hears of the nodes and the lab's page once all is ready.
+
+    Raises: LocalUsageError for what cannot be, Unavailable when a node fails."""
+    topology = plan.read()
+    names = topology.names if topology else plan.names()
+    if not 1 <= len(names) <= MAX_NODES:
+        raise LocalUsageError(f"a lab has 1 to {MAX_NODES} nodes, not {len(names)}")
+    if plan.slow and plan.slow not in names:
+        raise LocalUsageError(f"no node is called {plan.slow!r}: there are {', '.join(names)}")
     lab, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert lab is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lab.cancel)
     with contextlib.suppress(asyncio.CancelledError):  # our own: the signal is how a lab ends
-        async with Cluster() as cluster:
-            first = await cluster.start_node("node-1", folders=[folder])
-            names = [f"node-{number}" for number in range(2, nodes + 1)]
-            others = (cluster.start_node(name, join=[first]) for name in names)
-            tell([first, *await asyncio.gather(*others)])
-            await asyncio.Event().wait()
+        async with Cluster(is_faulty=True) as cluster:
+            people = People(cluster, names, plan.folder, topology)
+            await people.start_all()
+            if plan.live:
+                await people.go_live(plan.live)
+            if plan.slow:
+                people.slow(plan.slow)
+            page = LabPage(people)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(page.run(), name="lab.page")
+                if plan.kill_every_s:
+                    killing = _kill_every(plan.kill_every_s, people)
+                    group.create_task(killing, name="lab.kill")
+                tell([cluster.nodes[name] for name in names], page.address)
+
+
+async def _kill_every(every_s: float, people: People) -> None:
+    """Any but the first and the last, one after the other; each comes back."""
+    inner = people.names[1:-1] or people.names[-1:]
+    while True:
+        await asyncio.sleep(every_s)
+        name = random.choice(inner)
+        people.kill(name)
+        await asyncio.sleep(min(RESTART_S, every_s))
+        with contextlib.suppress(NodeError):
+            await people.restart(name)
 
 
 def sample_folder(report: Callable[[int, int], None]) -> Path:

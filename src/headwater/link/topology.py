@@ -1,6 +1,7 @@
 """Who may neighbour whom, and how far apart they are: a file for the lab, and for real machines
 that shall form exactly one picture (rooms of a conference, a chain of relays)."""
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from headwater.errors import LocalUsageError
 
-__all__ = ["Place", "Topology", "chain", "read_topology", "star", "tree"]
+__all__ = ["Place", "Topology", "chain", "read_topology", "star", "tree", "write_topology"]
 
 BYTES_PER_MBIT = 125_000
 MAX_NODES = 10_000
@@ -105,3 +106,15 @@ def _above(names: list[str], above: Callable[[int], int]) -> Topology:
             for number, name in enumerate(names)
         }
     )
+
+
+def write_topology(topology: Topology, file: Path) -> None:
+    """As read_topology() reads it."""
+    lines: list[str] = []
+    for name, place in topology.places.items():
+        lines.append(f"[node.{json.dumps(name)}]")
+        near = ", ".join(json.dumps(other) for other in place.neighbours)
+        lines.append(f"neighbours = [{near}]")
+        for key in ("uplink_mbit", "delay_ms", "loss_percent"):
+            lines.append(f"{key} = {getattr(place, key)}")
+    file.write_text("\n".join(lines) + "\n", "utf-8")

@@ -15,9 +15,10 @@ from headwater.errors import Conflict, LocalUsageError
 from headwater.media.stream import Streams
 from headwater.node.config import WebConfig
 from headwater.web.app import create_app
+from headwater.web.gateway.live_hls_feed import HlsFeeds
 from headwater.web.port import Node
 
-__all__ = ["WebServer"]
+__all__ = ["Server", "WebServer"]
 
 PORTS_TRIED = 20
 BACKLOG = 512
@@ -30,7 +31,7 @@ class WebServer:
 
     def __init__(self, node: Node, config: WebConfig) -> None:
         self._node = node
-        self.streams = Streams()
+        self.streams, self._hls_feeds = Streams(), HlsFeeds()
         self._socket = _bind(config)
         self.host, self.port = self._socket.getsockname()[:2]
 
@@ -43,11 +44,12 @@ class WebServer:
 
     async def run(self) -> None:
         """Serve until cancelled; then every connection is closed and no task is left."""
-        server = _Server(self._uvicorn())
+        server = Server(self._uvicorn())
         # Its complaints are about clients that went away: every player does that at each seek.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         async with asyncio.TaskGroup() as group:
             sweeping = group.create_task(self.streams.run(), name="web.streams")
+            feeding = group.create_task(self._hls_feeds.run(), name="web.hls_feeds")
             serving = group.create_task(server.serve([self._socket]), name="web.server")
             try:
                 await asyncio.shield(serving)
@@ -55,6 +57,7 @@ class WebServer:
                 server.should_exit = True
                 await asyncio.shield(serving)
                 sweeping.cancel()
+                feeding.cancel()
 
     def close(self) -> None:
         """Give the port back without having run."""
@@ -62,7 +65,7 @@ class WebServer:
 
     def _uvicorn(self) -> uvicorn.Config:
         return uvicorn.Config(
-            create_app(self._node, streams=self.streams),
+            create_app(self._node, streams=self.streams, hls_feeds=self._hls_feeds),
             http="httptools",
             loop="none",  # runs in the node's loop
             lifespan="off",
@@ -78,10 +81,11 @@ class WebServer:
         )
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: signals are the program's."""
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the node's."""
         yield
 
 

@@ -91,3 +91,14 @@ async def keep(live: LiveDep, node: NodeDep) -> None:
 @router.delete("/lives/{live}/keep", status_code=204)
 async def unkeep(live: LiveDep, node: NodeDep) -> None:
     node.lives.keep(live, False)
+
+
+@router.post("/lives/{live}/relay", status_code=204)
+async def relay(live: LiveDep, node: NodeDep) -> None:
+    """Carry it for others, though nobody watches it here."""
+    node.lives.relay(live, True)
+
+
+@router.delete("/lives/{live}/relay", status_code=204)
+async def unrelay(live: LiveDep, node: NodeDep) -> None:
+    node.lives.relay(live, False)
