@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parties import until
 
@@ -19,6 +19,7 @@ __all__ = [
     "Encoder",
     "check_order",
     "go_live",
+    "hurry",
     "on_air",
     "payload_of",
     "read_parts",
@@ -115,6 +116,11 @@ async def watching(node: Node, live: LiveId, start: Start = "edge") -> AsyncIter
         yield view
     finally:
         await view.close()
+
+
+def hurry(lives: Lives) -> None:
+    """What is not wanted any more is left at once."""
+    lives._limits = replace(lives._limits, grace_s=0.0)
 
 
 def check_order(parts: list[LivePart], encoder: Encoder) -> None:

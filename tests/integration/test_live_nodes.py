@@ -2,13 +2,11 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
-from live_makers import check_order, on_air, read_parts, watching
+from live_makers import check_order, hurry, on_air, read_parts, watching
 from parties import party, until
 
-from headwater.live.lives import Lives
 from headwater.live.view import Ended
 from headwater.node.node import Node
 from headwater.wire.ids import LiveId
@@ -148,7 +146,7 @@ def test_a_live_that_nobody_watches_any_more_is_left(tmp_path: Path) -> None:
             party(tmp_path / "b", a) as b,
             on_air(a) as (live, _),
         ):
-            _hurry(b.lives)
+            hurry(b.lives)
             async with watching(b, live) as view:
                 await read_parts(view, 5)
                 assert (tmp_path / "b" / "lives" / live.hex()).is_dir()
@@ -158,8 +156,3 @@ def test_a_live_that_nobody_watches_any_more_is_left(tmp_path: Path) -> None:
                 await read_parts(view, 5)
 
     asyncio.run(scenario())
-
-
-def _hurry(lives: Lives) -> None:
-    """Leave at once."""
-    lives._limits = replace(lives._limits, grace_s=0.0)

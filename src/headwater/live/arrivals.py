@@ -28,7 +28,8 @@ PULL_S = 10.0
 
 
 class Arrivals:
-    """Of one live. `is_wanted` and `take` are the session's; `take` gets each part once."""
+    """Of one live. The first three functions are the session's: `take` gets each part once,
+    `repeated` what was pushed and is not wanted."""
 
     def __init__(
         self,
@@ -36,12 +37,14 @@ class Arrivals:
         key: Ed25519PublicKey,
         is_wanted: Callable[[PartInfo], bool],
         take: Callable[[LivePart, NodeId, bool], None],
+        repeated: Callable[[int, NodeId], None],
         counters: LiveCounters,
         limits: LiveLimits,
         clock: Callable[[], float],
     ) -> None:
         self._live, self._key, self._clock = live, key, clock
         self._is_wanted, self._take, self._counters = is_wanted, take, counters
+        self._repeated = repeated
         self._allowance = Allowance(limits.parts_per_s, limits.parts_burst, clock())
         self._room = limits.receiving_bytes
         self._has_room = asyncio.Event()
@@ -72,7 +75,7 @@ class Arrivals:
 
     async def _read(self, head: Head, stream: Stream, node: NodeId, *, is_pushed: bool) -> None:
         size = head.info.size_bytes
-        if not self._is_worth_reading(head.info):
+        if not self._is_worth_checking(head.info, node, is_pushed=is_pushed):
             await _drop(stream, size)
             return
         while self._room < size:
@@ -85,7 +88,7 @@ class Arrivals:
             self._room += size
             self._has_room.set()
         if not self._is_wanted(head.info):  # it came another way meanwhile
-            self._counters.parts_unwanted += 1
+            self._unwanted(head.info, node, is_pushed=is_pushed)
             return
         try:
             part = head.opened(self._key, payload)
@@ -96,14 +99,19 @@ class Arrivals:
         self._counters.bytes_received += len(part.frame)
         self._take(part, node, is_pushed)
 
-    def _is_worth_reading(self, info: PartInfo) -> bool:
+    def _is_worth_checking(self, info: PartInfo, node: NodeId, *, is_pushed: bool) -> bool:
         if not self._is_wanted(info):
-            self._counters.parts_unwanted += 1
+            self._unwanted(info, node, is_pushed=is_pushed)
             return False
         if not self._allowance.take(1, self._clock()):
             self._counters.parts_flooded += 1
             return False
         return True
+
+    def _unwanted(self, info: PartInfo, node: NodeId, *, is_pushed: bool) -> None:
+        self._counters.parts_unwanted += 1
+        if is_pushed:
+            self._repeated(info.seq, node)
 
 
 async def _drop(stream: Stream, size: int) -> None:

@@ -73,26 +73,28 @@ class Children:
         """Skip those that are too slow. Returns whose backlog has changed: child, stripe,
         seconds."""
         changed: list[tuple[NodeId, int, float]] = []
+        least_group = self._least_group()
         for (node, stripe), (feed, _) in self._feeds.items():
             delay_s = feed.delay_s(now)
             if abs(delay_s - self._told.get((node, stripe), 0.0)) >= _STEP_S:
                 self._told[node, stripe] = delay_s
                 changed.append((node, stripe, delay_s))
             if feed.is_late(now):
-                feed.skip(self._newest(stripe), now)
+                feed.skip(least_group, now)
         return changed
 
     def backlog_s(self, now: float) -> float:
         return max((feed.delay_s(now) for feed, _ in self._feeds.values()), default=0.0)
 
-    def _newest(self, stripe: int) -> list[LivePart]:
-        """From the newest keyframe on, unless that is late itself."""
+    def _least_group(self) -> int:
+        """With which a child that is late goes on: the newest, or the next when that is late
+        itself."""
         key = self._ring.newest_key()
         start, edge = self._ring.get(key or 0), self._ring.get(self._ring.edge)
         if key is None or start is None or edge is None:
-            return []
+            return 0
         age_us = edge.info.pts_us - start.info.pts_us
-        return self._of(stripe, key) if age_us < self._limits.push_delay_s * 1e6 else []
+        return key if age_us < self._limits.push_delay_s * 1e6 else key + 1
 
     def _of(self, stripe: int, first: int) -> list[LivePart]:
         return [part for part in self._ring.since(first) if part.seq % self._stripes == stripe]

@@ -9,7 +9,7 @@ newest keyframe. A slow child thus costs nobody else time or memory.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from headwater.link.port import LinkClosed, Stream
@@ -38,21 +38,21 @@ class ChildFeed:
         self._neighbour, self._push, self._clock = neighbour, push, clock
         self._counters, self._limits = counters, limits
         self._waiting: deque[tuple[LivePart, float]] = deque()
-        self._sent: deque[tuple[int, float]] = deque()
-        """Size and time of entry of those written and not said to have come."""
+        self._sent: deque[tuple[LivePart, float]] = deque()
+        """Written, and not said to have come; with when they were put, like those waiting."""
         self._bytes = 0
         """Of both."""
         self._has_work = asyncio.Event()
         self._stream: Stream | None = None
         self._is_stale = False
         """The stream is to be given up for a new one."""
-        self._awaits_key = False
+        self._least_group = 0
+        """Parts of older groups are left out."""
 
     def put(self, part: LivePart) -> None:
         """Push it, after what was put before."""
-        if self._awaits_key and not (part.info.is_key or part.info.is_init):
+        if part.info.group < self._least_group and not part.info.is_init:
             return
-        self._awaits_key = False
         self._waiting.append((part, self._clock()))
         self._bytes += len(part.frame)
         self._has_work.set()
@@ -66,14 +66,15 @@ class ChildFeed:
         too_long = self.delay_s(now) > self._limits.push_delay_s
         return too_long or self._bytes > self._limits.push_bytes
 
-    def skip(self, newest: Sequence[LivePart], now: float) -> None:
-        """Give up what is under way. `newest`: what there is of the stripe from the newest
-        keyframe on; nothing when the next one is to be waited for."""
+    def skip(self, least_group: int, now: float) -> None:
+        """Give up what is under way of older groups than that, now and later."""
         self._counters.children_skipped += 1
-        self._waiting = deque((part, now) for part in newest)
-        self._awaits_key = not newest
+        self._least_group = least_group
+        under_way = [part for part, _ in (*self._sent, *self._waiting)]
+        kept = [part for part in under_way if part.info.group >= least_group]
+        self._waiting = deque((part, now) for part in kept)
         self._sent.clear()
-        self._bytes = sum(len(part.frame) for part in newest)
+        self._bytes = sum(len(part.frame) for part in kept)
         self._is_stale = True
         if self._stream is not None:
             self._stream.reset()  # ends a write that waits
@@ -113,11 +114,10 @@ class ChildFeed:
                 await self._has_work.wait()
                 continue
             part, since = self._waiting.popleft()
-            size = len(part.frame)
-            self._sent.append((size, since))
+            self._sent.append((part, since))
             await stream.write(part.frame)
             self._counters.parts_pushed += 1
-            self._counters.bytes_pushed += size
+            self._counters.bytes_pushed += len(part.frame)
 
     async def _hear(self, stream: Stream) -> None:
         while True:
@@ -126,7 +126,7 @@ class ChildFeed:
                 raise LinkClosed("the child wants no more")
             for _ in taken:
                 with suppress(IndexError):
-                    self._bytes -= self._sent.popleft()[0]
+                    self._bytes -= len(self._sent.popleft()[0].frame)
 
     def _oldest_s(self) -> float | None:
         oldest = self._sent[0] if self._sent else self._waiting[0] if self._waiting else None

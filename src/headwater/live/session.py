@@ -111,7 +111,7 @@ class Session:
         )
         key = Ed25519PublicKey.from_public_bytes(entry.stream_key)
         self._arrivals = Arrivals(
-            *(self.live, key, self._is_wanted, self._take),
+            *(self.live, key, self._is_wanted, self._take, self._repeated),
             *(around.counters, around.limits, around.clock),
         )
         self._server = PartServer(
@@ -251,6 +251,10 @@ class Session:
     def _take(self, part: LivePart, node: NodeId, is_pushed: bool) -> None:
         self._keep(part)
         self._overlay.part_arrived(part.info, node, self._clock(), is_pushed=is_pushed)
+        self._act()
+
+    def _repeated(self, seq: int, node: NodeId) -> None:
+        self._overlay.part_repeated(seq, node, self._clock())
         self._act()
 
     def _keep(self, part: LivePart) -> None:

@@ -1,0 +1,173 @@
+"""A live that has ended is an ordinary video, byte for byte what its viewers hold; also after a
+crash."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from live_makers import Encoder, hurry, on_air, read_parts, watching
+from parties import party, read_all, until
+
+from headwater.live.view import Ended, LiveView
+from headwater.node.node import Node
+from headwater.wire.groups import parse_groups
+from headwater.wire.ids import LiveId, VideoId
+from headwater.wire.items import VideoEntry
+
+
+async def recording_of(node: Node, live: LiveId) -> VideoEntry:
+    """Once it is in that node's catalogue."""
+    found: list[VideoEntry] = []
+
+    def look() -> bool:
+        videos = node.catalogue.search("").videos
+        found[:] = [known.entry for known in videos if known.entry.live == live]
+        return bool(found)
+
+    await until(look)
+    return found[0]
+
+
+async def read_to_end(view: LiveView) -> None:
+    async with asyncio.timeout(10):
+        while not isinstance(await view.next(), Ended):
+            pass
+
+
+def test_the_recording_is_what_was_sent_and_those_who_kept_it_have_it_at_once(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            encoder = Encoder(size_bytes=9000)
+            async with on_air(a, encoder) as (live, _), watching(b, live) as view:
+                b.lives.keep(live, True)
+                await read_parts(view, 60)
+                await a.lives.stop(live)
+                await read_to_end(view)
+            entry = await recording_of(b, live)
+            video, whole = VideoId(entry.video), b"".join(encoder.made[: _sent(a, live)])
+            assert (entry.title, entry.size_bytes) == ("Derby", len(whole))
+            assert entry.duration_ms == (_sent(a, live) - 1) * 20
+            await until(lambda: b.catalogue.holders(video).whole.count(b.identity.node))
+            stored = b.store.get(video)
+            assert stored is not None
+            assert stored.is_whole
+            assert await read_all(a, video) == whole
+            assert await read_all(b, video) == whole
+            assert a.lives.get(live).entry.recording == video
+            groups = parse_groups(a.store.get_blob(entry.groups) or b"", entry.size_bytes)
+            assert groups[0].is_init
+            assert not any(group.is_init for group in groups[1:])
+            await until(lambda: not (tmp_path / "b" / "lives" / live.hex()).exists(), wait_s=15)
+
+    asyncio.run(scenario())
+
+
+def _sent(node: Node, live: LiveId) -> int:
+    return node.lives.get(live).entry.parts
+
+
+def test_who_came_late_and_kept_it_fetches_only_what_it_missed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            async with on_air(a, Encoder(size_bytes=60_000)) as (live, encoder):
+                async with watching(a, live) as view:
+                    await read_parts(view, 60)
+                async with watching(b, live) as view:
+                    b.lives.keep(live, True)
+                    await read_parts(view, 60)
+                    await a.lives.stop(live)
+                    await read_to_end(view)
+            entry = await recording_of(b, live)
+            video = VideoId(entry.video)
+            await until(lambda: b.catalogue.holders(video).whole.count(b.identity.node))
+            assert await read_all(b, video) == b"".join(encoder.made[: _sent(a, live)])
+            assert b.traffic.down.total_bytes < entry.size_bytes * 0.8
+
+    asyncio.run(scenario())
+
+
+def test_who_did_not_keep_it_has_nothing_of_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            async with on_air(a) as (live, _), watching(b, live) as view:
+                await read_parts(view, 30)
+                await a.lives.stop(live)
+                await read_to_end(view)
+            entry = await recording_of(b, live)
+            assert b.store.get(VideoId(entry.video)) is None
+
+    asyncio.run(scenario())
+
+
+def test_a_live_that_is_not_to_be_kept_leaves_no_recording(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with party(tmp_path / "a") as a:
+            hurry(a.lives)
+            async with on_air(a, keep_recording=False) as (live, _), watching(a, live) as view:
+                await read_parts(view, 30)
+                await a.lives.stop(live)
+            await until(lambda: not (tmp_path / "a" / "lives" / live.hex()).exists())
+            assert not a.catalogue.search("").videos
+            assert a.lives.get(live).entry.recording == b""
+
+    asyncio.run(scenario())
+
+
+def test_a_crash_amid_the_live_leaves_a_recording_up_to_the_last_part(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        state, crashed = tmp_path / "a", tmp_path / "crashed"
+        async with (
+            party(state) as a,
+            on_air(a) as (live, encoder),
+            watching(a, live) as view,
+        ):
+            parts = await read_parts(view, 60)
+            await a.lives._taken[live].session.shelf.flush()
+            shutil.copytree(state, crashed)  # what a kill -9 at this moment leaves
+        with (crashed / "lives" / live.hex() / "000000.heads").open("ab") as heads:
+            heads.write(b"\0\0\1")  # the next one was about to be written
+        async with party(crashed) as again:
+            entry = await recording_of(again, live)
+            made = await read_all(again, VideoId(entry.video))
+            sent = b"".join(encoder.made)
+            assert sent.startswith(made)
+            assert len(made) >= sum(len(part.payload) for part in parts)
+            status = again.lives.get(live)
+            assert (status.state, status.entry.recording) == ("ended", entry.video)
+            await until(lambda: not (crashed / "lives" / live.hex()).exists())
+
+    asyncio.run(scenario())
+
+
+def test_a_node_that_stops_amid_the_live_finishes_the_recording_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        state = tmp_path / "a"
+        async with party(state) as a, on_air(a) as (live, encoder), watching(a, live) as view:
+            await read_parts(view, 60)
+        async with party(state) as again:
+            entry = await recording_of(again, live)
+            assert b"".join(encoder.made).startswith(await read_all(again, VideoId(entry.video)))
+
+    asyncio.run(scenario())
+
+
+def test_a_keeper_that_was_away_at_the_end_adopts_it_later(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with party(tmp_path / "a") as a:
+            async with on_air(a) as (live, encoder):
+                async with party(tmp_path / "b", a) as b, watching(b, live) as view:
+                    b.lives.keep(live, True)
+                    await read_parts(view, 60)
+                await a.lives.stop(live)
+            entry = await recording_of(a, live)
+            async with party(tmp_path / "b", a) as b:
+                video = VideoId(entry.video)
+                await until(lambda: b.catalogue.holders(video).whole.count(b.identity.node))
+                assert await read_all(b, video) == b"".join(encoder.made[: _sent(a, live)])
+                assert not (tmp_path / "b" / "lives" / live.hex()).exists()
+
+    asyncio.run(scenario())
