@@ -156,3 +156,23 @@ async def test_two_uploads_of_one_name_are_two_files(
         return len({video["id"] for video in found}) == 2
 
     await until("both are there", both)
+
+
+async def test_an_upload_outlives_its_sharing_until_its_owner_says_so(
+    pair: Pair, pages: Pages, folder: Path
+) -> None:
+    page = await pages.open(pair.giver)
+    given = noise(folder / "Only copy.bin", 200_000, seed=77)
+    await page.get_by_test_id("upload-input").set_input_files(given)
+    video = (await holds(pair.giver, "Only copy"))["id"]
+    path = pair.giver.state / "uploads" / given.name
+    await page.goto(f"http://{pair.giver.address}/watch/{video}")
+    await page.get_by_test_id("unshare").click()
+    await page.get_by_test_id("unshare-yes").click()
+    notices = page.get_by_test_id("notices")
+    await expect(notices).to_contain_text("still on this machine")
+    await expect(notices).to_contain_text(f"{given.name}. Delete it as well?")
+    assert path.exists()
+    await page.get_by_test_id("notice-answer").click()
+    await expect(notices).to_contain_text("The uploaded file is deleted")
+    assert not path.exists()

@@ -167,10 +167,27 @@ def test_unshare_takes_a_path_that_is_gone_or_a_name(tmp_path: Path) -> None:
             video = node.add(b"film", title="Film")
             node.shares.shares = [FakeShared(Path("/gone.mp4"), video)]
             assert (await headwater("unshare", "/gone.mp4", "--json")).json == {
-                "videos": [video.hex()]
+                "videos": [video.hex()],
+                "uploads": [],
             }
             assert (await headwater("unshare", "Film")).out == "No longer shared: Film\n"
             assert node.forgotten == [video]
+
+    asyncio.run(_run())
+
+
+def test_unshare_says_where_an_upload_stays_and_deletes_it_when_told(tmp_path: Path) -> None:
+    async def _run() -> None:
+        async with shell(tmp_path) as headwater:
+            node, path = headwater.node, Path("/state/uploads/film.mp4")
+            video = node.add(b"film", title="Film")
+            node.shares.uploads["film.mp4"] = b"film"
+            for option, is_there in (("--keep-upload", True), ("--delete-upload", False)):
+                node.shares.shares = [FakeShared(path, video)]
+                told = (await headwater("unshare", "Film", option)).out
+                assert f"still on the node's machine: {path}" in told
+                assert (path.name in node.shares.uploads) == is_there
+                assert ("It is deleted." in told) != is_there
 
     asyncio.run(_run())
 

@@ -169,7 +169,7 @@ def test_unsharing_retracts_and_leaves_the_file(tmp_path: Path) -> None:
         async with world(tmp_path / "state") as node:
             await node.ended(node.shares.share(film)[0])
             video = VideoId(node.entries()["film"].video)
-            assert node.shares.unshare(path=film) == [video]
+            assert node.shares.unshare(path=film).videos == [video]
             assert isinstance(node.told[-1].body, Retraction)
             assert node.entries() == {}
             await node.until(lambda: node.store.get(video) is None)
@@ -188,7 +188,7 @@ def test_unsharing_by_video_takes_a_prepared_copy_away(tmp_path: Path) -> None:
         async with world(tmp_path / "state") as node:
             await node.ended(node.shares.share(film)[0])
             stored = node.stored("film")
-            assert node.shares.unshare(video=stored.video) == [stored.video]
+            assert node.shares.unshare(video=stored.video).videos == [stored.video]
             await node.until(lambda: not stored.path.exists())
         assert film.exists()
 
@@ -203,7 +203,7 @@ def test_two_files_of_the_same_bytes_are_one_video(tmp_path: Path) -> None:
             for path in (first, second):
                 await node.ended(node.shares.share(path)[0])
             assert len(node.entries()) == 1
-            assert node.shares.unshare(path=second) == []
+            assert node.shares.unshare(path=second).videos == []
             await node.until(lambda: node.path("film") == first)
             assert node.stored("film").read(0, 1)
             assert [item for item in node.told if isinstance(item.body, Retraction)] == []

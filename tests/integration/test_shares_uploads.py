@@ -11,7 +11,7 @@ import pytest
 from media_samples import sample
 from shares_world import World, world
 
-from headwater.errors import LocalUsageError, StorageFull, Unavailable
+from headwater.errors import Conflict, LocalUsageError, NotFound, StorageFull, Unavailable
 from headwater.node.activity import Job
 
 
@@ -177,5 +177,41 @@ def test_what_does_not_fit_is_refused_at_once(
             with pytest.raises(StorageFull, match="the upload takes 100 MB"):
                 await node.shares.receive_upload("film.mp4", unread(), 100_000_000)
             assert kept(node) == []
+
+    asyncio.run(run())
+
+
+def test_an_upload_outlives_its_sharing_until_it_is_deleted(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with world(tmp_path / "state") as node:
+            await node.ended(await upload(node, "only copy.txt", b"the only one"))
+            path = node.stored("only copy").path
+            with pytest.raises(Conflict, match="still shared"):
+                await node.shares.delete_upload(path)
+            assert node.shares.unshare(path=path).uploads == [path]
+            assert path.read_bytes() == b"the only one"
+            await node.shares.delete_upload(path)
+            assert kept(node) == []
+            with pytest.raises(NotFound):
+                await node.shares.delete_upload(path)
+
+    asyncio.run(run())
+
+
+def test_what_was_never_uploaded_is_neither_told_of_nor_deleted(tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("mine")
+
+    async def run() -> None:
+        async with world(tmp_path / "state") as node:
+            await node.ended(node.shares.share(own)[0])
+            assert node.shares.unshare(path=own).uploads == []
+            link = tmp_path / "state/uploads/link.txt"
+            link.symlink_to(own)
+            database = tmp_path / "state/uploads/../catalogue.db"
+            for path in (own, link, database, tmp_path / "state/uploads"):
+                with pytest.raises(NotFound):
+                    await node.shares.delete_upload(path)
+            assert own.read_text() == "mine" and database.exists()
 
     asyncio.run(run())

@@ -155,7 +155,7 @@ def test_resolve_keep_get_and_remove() -> None:
         )
         assert (relative.status_code, relative.json()["error"]["code"]) == (400, "usage")
         removed = await web.client.delete(f"/api/v1/videos/{mine.hex()}")
-        assert removed.json() == {"videos": [mine.hex()]} and not web.node.forgotten
+        assert removed.json() == {"videos": [mine.hex()], "uploads": []} and not web.node.forgotten
         await web.client.delete(f"/api/v1/videos/{other.hex()}")
         assert web.node.forgotten == [other]
 
@@ -172,7 +172,7 @@ def test_sharing_and_what_is_shared() -> None:
             got = await web.client.post("/api/v1/shares", json={"path": path})
             assert (got.status_code, got.json()["error"]["code"]) == (400, "usage")
         gone = await web.client.request("DELETE", "/api/v1/shares", json={"path": "/films/ä.mp4"})
-        assert gone.json() == {"videos": []}
+        assert gone.json() == {"videos": [], "uploads": []}
 
     run(_test)
 

@@ -20,6 +20,7 @@ from headwater.node.activity import Activity, Job
 from headwater.node.config import Config, WebConfig
 from headwater.node.events import Event, Events
 from headwater.node.settings import Changes
+from headwater.node.shares import TakenBack
 from headwater.store.shape import VideoShape
 from headwater.web.server import WebServer
 from headwater.wire.ids import NodeId, VideoId
@@ -256,10 +257,17 @@ class FakeShares:
         self.shares.append(FakeShared(path, None))
         return [self.activity.start("share", path.name)]
 
-    def unshare(self, path: Path | None = None, video: VideoId | None = None) -> list[VideoId]:
-        gone = [s for s in self.shares if s.video and (s.path == path or s.video == video)]
+    def unshare(self, path: Path | None = None, video: VideoId | None = None) -> TakenBack:
+        gone = [s for s in self.shares if s.path == path or (s.video and s.video == video)]
+        if not gone:
+            raise NotFound(f"{path or 'this video'} is not shared from here")
         self.shares = [s for s in self.shares if s not in gone]
-        return [s.video for s in gone if s.video]
+        uploads = [s.path for s in gone if s.path.name in self.uploads]
+        return TakenBack([s.video for s in gone if s.video], uploads)
+
+    async def delete_upload(self, path: Path) -> None:
+        if self.uploads.pop(path.name, None) is None:
+            raise NotFound(f"{path} is no file that was uploaded to this node")
 
     async def receive_upload(
         self, name: str, chunks: AsyncIterator[bytes], total: int | None

@@ -57,15 +57,6 @@ def is_readable(body: bytes) -> bool:
     return True
 
 
-def is_readable(body: bytes) -> bool:
-    """Whether the rules of today take it; what an older version checked may break them."""
-    try:
-        _body.decode(body)
-    except msgspec.DecodeError:
-        return False
-    return True
-
-
 def age_ms(entry: VideoEntry) -> int:
     """When it was made, as lists sort it: an author may claim any date, but none after the
     signing."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from headwater.cli import videos
+from headwater.cli.client import Api
 from headwater.cli.session import Session
 
 __all__ = ["unshare"]
@@ -22,6 +23,13 @@ def unshare(
             autocompletion=videos.complete,
         ),
     ],
+    delete_upload: Annotated[
+        bool | None,
+        typer.Option(
+            "--delete-upload/--keep-upload",
+            help="What becomes of a file that was uploaded to the node; kept unless you say so.",
+        ),
+    ] = None,
 ) -> None:
     """Take back a shared file, folder or video. Your own files stay as they are."""
     api = session.api()
@@ -37,3 +45,15 @@ def unshare(
         title = video["title"]
     session.answer(answer or {})
     session.say(f"No longer shared: {title}")
+    for upload in (answer or {}).get("uploads", []):
+        _settle(session, api, upload, delete_upload)
+
+
+def _settle(session: Session, api: Api, upload: str, is_unwanted: bool | None) -> None:
+    """It may be the only copy: it goes when the person says so, and not before."""
+    session.say(f"The uploaded file is still on the node's machine: {upload}")
+    if is_unwanted is None and session.is_interactive:
+        is_unwanted = typer.confirm("Delete it as well?")
+    if is_unwanted:
+        api.delete("/api/v1/uploads", {"path": upload})
+        session.say("It is deleted.")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from headwater.catalog.catalogue import Catalogue
-from headwater.errors import LocalUsageError, NodeError, NotFound, Unavailable
+from headwater.errors import Conflict, LocalUsageError, NodeError, NotFound, Unavailable
 from headwater.node.activity import Activity, Job
 from headwater.node.config import Config
 from headwater.node.events import Event, Events
@@ -28,7 +28,7 @@ from headwater.store.store import Store
 from headwater.wire.ids import VideoId
 from headwater.wire.items import Item
 
-__all__ = ["Shared", "Shares"]
+__all__ = ["Shared", "Shares", "TakenBack"]
 
 _NEVER_SHARED = ("/", "/proc", "/sys", "/dev")
 
@@ -40,6 +40,15 @@ class Shared:
     path: Path
     video: VideoId | None
     problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What is shared no more. `uploads`: files of it that lie in the node's own folder, perhaps the
+    only copies that there are: they stay until somebody deletes them."""
+
+    videos: list[VideoId]
+    uploads: list[Path]
 
 
 class Shares:
@@ -106,21 +115,32 @@ class Shares:
             )
         return [self._ask_for(path, seen, self._activity.start("share", path.name), prepare, title)]
 
-    def unshare(self, path: Path | None = None, video: VideoId | None = None) -> list[VideoId]:
+    def unshare(self, path: Path | None = None, video: VideoId | None = None) -> TakenBack:
         """Take back a file, a folder with all in it, or a video; the files themselves stay.
 
         Raises: NotFound when it is not shared."""
         if path is not None:
             path = Path(path.absolute()) if not path.exists() else path.resolve()
             if path in self._files.folders:
-                return self._unwatch_folder(path)
+                return TakenBack(self._unwatch_folder(path), [])
             is_shared = self._files.get(path) is not None or self._files.folder_of(path) is not None
             paths = [path] if is_shared else []
         else:
             paths = list(self._files.paths_of(video or b""))
         if not paths:
             raise NotFound(f"{path or 'this video'} is not shared from here")
-        return [gone for each in paths if (gone := self._take_back(each)) is not None]
+        videos = [gone for each in paths if (gone := self._take_back(each)) is not None]
+        return TakenBack(videos, [each for each in paths if self._uploads.has(each)])
+
+    async def delete_upload(self, path: Path) -> None:
+        """Delete an uploaded file for good.
+
+        Raises: NotFound when it is none; Conflict while it is shared; OSError."""
+        if not self._uploads.has(path):
+            raise NotFound(f"{path} is no file that was uploaded to this node")
+        if self._files.get(path) is not None:
+            raise Conflict(f"{path.name} is still shared: stop sharing it first")
+        await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def receive_upload(
         self, name: str, chunks: AsyncIterator[bytes], total: int | None

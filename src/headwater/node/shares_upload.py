@@ -28,6 +28,11 @@ class Uploads:
         for cut_off in folder.glob("*.part"):
             cut_off.unlink()
 
+    def has(self, path: Path) -> bool:
+        """Whether it is a file that was uploaded."""
+        is_inside = path.parent in (self._folder.absolute(), self._folder.resolve())
+        return is_inside and path.suffix != ".part" and path.is_file() and not path.is_symlink()
+
     async def receive(
         self,
         name: str,

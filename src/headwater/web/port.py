@@ -30,6 +30,7 @@ __all__ = [
     "SourcesView",
     "Store",
     "StoredVideo",
+    "TakenBack",
     "Traffic",
     "Transfers",
 ]
@@ -197,13 +198,19 @@ class Shared(Protocol):
     def problem(self) -> str: ...
 
 
+class TakenBack(Protocol):
+    @property
+    def videos(self) -> Sequence[VideoId]: ...
+    @property
+    def uploads(self) -> Sequence[Path]: ...
+
+
 class Shares(Protocol):
     def share(
         self, path: Path, *, prepare: bool | None = None, title: str | None = None
     ) -> Sequence[Job]: ...
-    def unshare(
-        self, path: Path | None = None, video: VideoId | None = None
-    ) -> Sequence[VideoId]: ...
+    def unshare(self, path: Path | None = None, video: VideoId | None = None) -> TakenBack: ...
+    async def delete_upload(self, path: Path) -> None: ...
     async def receive_upload(
         self, name: str, chunks: AsyncIterator[bytes], total: int | None
     ) -> Job: ...

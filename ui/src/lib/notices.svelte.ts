@@ -5,6 +5,8 @@ export interface Notice {
   text: string;
   kind: "good" | "bad";
   at: number;
+  /** A question: it stays until it is answered or dismissed. */
+  answer?: { label: string; act: () => void };
 }
 
 const SHOWN_MS = { good: 4000, bad: 10_000 };
@@ -23,6 +25,18 @@ class Notices {
     this.shown = [...this.shown.slice(-2), notice];
     if (kind === "bad") this.problems = [notice, ...this.problems].slice(0, REMEMBERED);
     setTimeout(() => this.dismiss(notice.id), SHOWN_MS[kind]);
+  }
+
+  ask(text: string, label: string, act: () => void): void {
+    const id = this.next++;
+    const answer = {
+      label,
+      act: (): void => {
+        this.dismiss(id);
+        act();
+      },
+    };
+    this.shown = [...this.shown.slice(-2), { id, text, kind: "good", at: Date.now(), answer }];
   }
 
   /** What went wrong with something that the person asked for. */

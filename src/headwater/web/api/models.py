@@ -243,4 +243,7 @@ class Destination(Model):
 
 
 class Removed(Model):
+    """`uploads`: uploaded files that are shared no more and still lie on the node's machine."""
+
     videos: list[str]
+    uploads: list[str]

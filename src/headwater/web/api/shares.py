@@ -11,7 +11,7 @@ from headwater.web.api.models import (
     Unshare,
 )
 from headwater.web.api.paths import absolute
-from headwater.web.api.view import job_view
+from headwater.web.api.view import job_view, removed
 from headwater.web.asked import NodeDep
 
 __all__ = ["router"]
@@ -41,5 +41,4 @@ async def share(node: NodeDep, wanted: ShareRequest) -> JobList:
 @router.delete("/shares")
 async def unshare(node: NodeDep, unwanted: Unshare) -> Removed:
     """Stop sharing it; the files stay where they are."""
-    removed = node.shares.unshare(path=absolute(unwanted.path))
-    return Removed(videos=[video.hex() for video in removed])
+    return removed(node.shares.unshare(path=absolute(unwanted.path)))

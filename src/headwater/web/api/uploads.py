@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 
 from headwater.errors import LocalUsageError, Unavailable
-from headwater.web.api.models import JobView
+from headwater.web.api.models import JobView, Unshare
+from headwater.web.api.paths import absolute
 from headwater.web.api.view import job_view
 from headwater.web.asked import NodeDep
 
@@ -24,6 +25,12 @@ async def upload(request: Request, file_name: str, node: NodeDep) -> JobView:
     total = int(declared) if declared is not None else None
     job = await node.shares.receive_upload(_plain(file_name), _body(request), total)
     return job_view(job)
+
+
+@router.delete("/uploads", status_code=204)
+async def delete(node: NodeDep, unwanted: Unshare) -> None:
+    """Delete an uploaded file that is shared no more: it may be the only copy."""
+    await node.shares.delete_upload(absolute(unwanted.path))
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
+from headwater.errors import NotFound
 from headwater.web.api.models import (
     Destination,
     JobView,
@@ -15,7 +16,7 @@ from headwater.web.api.models import (
     VideoPage,
 )
 from headwater.web.api.paths import absolute
-from headwater.web.api.view import Mesh, job_view
+from headwater.web.api.view import Mesh, job_view, removed
 from headwater.web.asked import NodeDep, VideoDep, known, parse_id
 from headwater.wire.ids import NodeId
 
@@ -57,11 +58,11 @@ async def video(node: NodeDep, video: VideoDep) -> Video:
 @router.delete("/videos/{video}")
 async def remove(node: NodeDep, video: VideoDep) -> Removed:
     """Take back what this node published, or drop its copy of another's; files stay."""
-    removed = node.shares.unshare(video=video)
-    if not removed:
+    try:
+        return removed(node.shares.unshare(video=video))
+    except NotFound:
         node.forget(video)
-        removed = [video]
-    return Removed(videos=[one.hex() for one in removed])
+        return Removed(videos=[video.hex()], uploads=[])
 
 
 @router.get("/videos/{video}/sources")

@@ -10,16 +10,17 @@ from headwater.web.api.models import (
     Holder,
     JobView,
     NodeName,
+    Removed,
     Storyboard,
     Stream,
     Subtitles,
     Video,
 )
-from headwater.web.port import CataloguedVideo, Node, StoredVideo
+from headwater.web.port import CataloguedVideo, Node, StoredVideo, TakenBack
 from headwater.wire.ids import BLOCK_BYTES, NodeId, VideoId, short_id
 from headwater.wire.items import VideoEntry
 
-__all__ = ["Mesh", "job_view", "link_to"]
+__all__ = ["Mesh", "job_view", "link_to", "removed"]
 
 
 def link_to(video: VideoId) -> str:
@@ -41,6 +42,13 @@ def job_view(job: Job) -> JobView:
         video=job.video,
         error=job.error,
         code=job.code,
+    )
+
+
+def removed(taken: TakenBack) -> Removed:
+    return Removed(
+        videos=[video.hex() for video in taken.videos],
+        uploads=[str(path) for path in taken.uploads],
     )
 
 
