@@ -74,6 +74,34 @@ async def test_the_one_who_watches_is_told_and_gets_no_wrong_byte(
     assert owner.api.get("/api/v1/status")["peers"] == 1
 
 
+async def test_what_is_taken_back_plays_as_far_as_it_is_here_and_the_page_says_so(
+    cluster: Cluster, pages: Pages, films: Films, folder: Path
+) -> None:
+    path = films.copy("long.mp4", folder, "Taken back.mp4")
+    owner = await cluster.start_node("owner-back", flags=["--up-limit", "700k"])
+    viewer = await cluster.start_node("viewer-back", join=[owner])
+    assert (await cli(owner, "share", str(path))).code == 0
+    video = (await holds(viewer, "Taken back"))["id"]
+    page = await pages.open(viewer)
+    await card(page, video).click()
+    await until("three megabytes are here", lambda: _have(viewer, video) > 3_000_000)
+    assert (await cli(owner, "unshare", str(path))).code == 0
+    await page.keyboard.press("9")
+    message = page.get_by_test_id("player-message")
+    await expect(message).to_contain_text("This is no longer shared.", timeout=40_000)
+    await page.keyboard.press("0")
+    await plays_past(page, 0.5)
+    status, told = await asyncio.to_thread(status_of, viewer, f"/v/{video}/file", "bytes=-1000")
+    assert status == 404 and "no longer shared" in told
+
+
+def status_of(node: LabNode, path: str, part: str) -> tuple[int, str]:
+    with closing(http.client.HTTPConnection(node.address, timeout=20)) as connection:
+        connection.request("GET", path, headers={"Range": part})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
 def _have(node: LabNode, video: str) -> int:
     return int((video_of(node, video) or {"have_bytes": 0})["have_bytes"])
 

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from web_fakes import FakeNode, Serving, serving
 
-from headwater.errors import ContentChanged
+from headwater.errors import ContentChanged, NotFound
+from headwater.web.gateway import pacing
 
 SIZE = 1_000_000
 PAYLOAD = os.urandom(SIZE)
@@ -52,6 +53,37 @@ def test_head_and_416_and_304() -> None:
         again = await web.client.get(url, headers={"If-None-Match": head.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
         assert web.node.transfers.readers[video].reads == []
+
+    run(_test)
+
+
+def test_a_media_element_keeps_its_line_where_the_rest_was_taken_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pacing, "RETRY_S", 0.01)
+
+    async def _test(web: Serving) -> None:
+        video = web.node.add(PAYLOAD)
+        url, element = f"/v/{video.hex()}/file", {"Sec-Fetch-Dest": "video"}
+        reader = web.node.transfers.readers[video]
+        reader.fails_at = (65536, NotFound("it is no longer shared"))
+        for start in (0, 65536):
+            ranged = {**element, "Range": f"bytes={start}-"}
+            async with asyncio.TaskGroup() as group:
+                asking = group.create_task(web.client.get(url, headers=ranged))
+                reader.reads.clear()
+                while len(reader.reads) < 5:  # it looks again and again
+                    reader.started.clear()
+                    await reader.started.wait()
+                assert not asking.done()
+                reader.fails_at = None  # and there it is
+            assert asking.result().content == PAYLOAD[start:]
+            reader.fails_at = (65536, NotFound("it is no longer shared"))
+        with pytest.raises(httpx.RemoteProtocolError):  # who is no element is told at once
+            await web.client.get(url)
+        reader.fails_at = (0, NotFound("it is no longer shared"))
+        nothing = await web.client.get(url, headers=element)
+        assert nothing.status_code == 404 and "no longer shared" in nothing.text
 
     run(_test)
 

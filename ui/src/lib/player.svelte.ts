@@ -8,6 +8,8 @@ import type { Video } from "./types";
 const FIRST_RETRY_MS = 400;
 const LONGEST_RETRY_MS = 8000;
 const QUIET_MS = 300;
+const ASK_MS = 5000;
+const AROUND_BYTES = 256 * 1024;
 /** By then the browser has begun to fetch, whether it said so or not. */
 const BEGIN_MS = 30;
 
@@ -186,8 +188,15 @@ class Player {
     const target = Math.min(Math.max(0, seconds), end || seconds);
     this.time = target;
     this.ended = false;
-    if (this.phase === "failing") this.resumeAt = target;
-    else this.element.currentTime = target;
+    if (this.phase === "starting" || this.phase === "failing") this.resumeAt = target;
+    // What is wanted now may be here although the other was not.
+    if (this.phase === "failing") this.retryNow();
+    else if (this.waitingLong && this.element.seeking && !this.hls) {
+      // A browser goes nowhere before the bytes of its last seek are here, and they may never come.
+      this.resumeAt = target;
+      this.resumePaused = this.element.paused;
+      this.again();
+    } else this.element.currentTime = target;
   }
 
   setVolume(value: number): void {
@@ -305,7 +314,9 @@ class Player {
       this.resumeAt = this.element.currentTime || this.time;
       this.resumePaused = this.element.paused;
     }
-    if (!this.converted && (code === MediaError.MEDIA_ERR_DECODE || code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED)) {
+    // What has played once is supported: then it is the connection that did not bring it.
+    const undecodable = code === MediaError.MEDIA_ERR_DECODE || (code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED && this.firstPlaying);
+    if (!this.converted && undecodable) {
       void this.convertIfThere(video);
       return;
     }
@@ -320,19 +331,32 @@ class Player {
     this.retryMs = Math.min(LONGEST_RETRY_MS, this.retryMs * 2);
   }
 
-  /** "Not supported" is also what a browser says of an address that did not answer: the node is asked which of the two it was. */
+  /** "Not supported" is also what a browser says of bytes that it did not get: the node is asked which of the two it was. */
   private async convertIfThere(video: Video): Promise<void> {
     const mine = this.generation;
     this.phase = "failing";
     this.waitingLong = true;
-    const there = await fetch(video.stream.url, { method: "HEAD" }).then(
-      (r) => r.ok,
-      () => false,
-    );
+    const there = await this.isThere(video);
     if (mine !== this.generation) return;
     this.converted = there;
     if (there) this.again();
     else this.fails();
+  }
+
+  /** Whether the node has, or gets, the bytes about where playing ended. */
+  private async isThere(video: Video): Promise<boolean> {
+    const about = Math.floor(video.size_bytes * Math.min(1, this.resumeAt / (video.duration_s || 1)));
+    const first = Math.min(Math.max(0, about - AROUND_BYTES), video.size_bytes - 1);
+    try {
+      const answer = await fetch(video.stream.url, {
+        headers: { Range: `bytes=${first}-${about + AROUND_BYTES}` },
+        signal: AbortSignal.timeout(ASK_MS),
+      });
+      await answer.arrayBuffer();
+      return answer.ok;
+    } catch {
+      return false;
+    }
   }
 
   private again(): void {

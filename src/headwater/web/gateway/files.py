@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from headwater.web.asked import NodeDep, VideoDep
 from headwater.web.gateway.answer import answer
 from headwater.web.gateway.content import OCTETS, SAFE_HEADERS, disposition, etag_of, safe_type
-from headwater.web.gateway.pacing import paced
+from headwater.web.gateway.pacing import held, paced
 from headwater.web.gateway.streaming import ReadResponse
 from headwater.web.port import Node
 from headwater.wire.ids import VideoId
@@ -30,12 +30,18 @@ async def file(
     headers = found.headers | _labels(node, video, reader.media_type, download)
     if found.part is None:
         return Response(None, found.status, headers)
-    length = found.part.end - found.part.start
-    chunks = reader.read(found.part.start, length, session=_session(request))
-    if (bytes_per_s := _played_bytes_s(request, node, video)) > 0:
-        chunks = paced(chunks, start=found.part.start, bytes_per_s=bytes_per_s)
+    start, end = found.part.start, found.part.end
+    session = _session(request)
+    if request.headers.get("sec-fetch-dest") in ("video", "audio"):
+        chunks = held(lambda at: reader.read(at, end - at, session=session), start)
+        if (bytes_per_s := _played_bytes_s(node, video)) > 0:
+            chunks = paced(chunks, start=start, bytes_per_s=bytes_per_s)
+    else:
+        chunks = reader.read(start, end - start, session=session)
     counters = request.app.state.gateway_counters
-    return ReadResponse(chunks, length, status=found.status, headers=headers, counters=counters)
+    return ReadResponse(
+        chunks, end - start, status=found.status, headers=headers, counters=counters
+    )
 
 
 def _labels(node: Node, video: VideoId, claimed_type: str, is_download: bool) -> dict[str, str]:
@@ -47,10 +53,10 @@ def _labels(node: Node, video: VideoId, claimed_type: str, is_download: bool) ->
     return {"Content-Type": media_type, "Content-Disposition": place, **SAFE_HEADERS}
 
 
-def _played_bytes_s(request: Request, node: Node, video: VideoId) -> float:
-    """How fast a browser's media element plays this; 0 where it is no such element that asks."""
+def _played_bytes_s(node: Node, video: VideoId) -> float:
+    """How fast it plays; 0 where that is not known."""
     found = node.catalogue.entry(video)
-    if found is None or request.headers.get("sec-fetch-dest") not in ("video", "audio"):
+    if found is None:
         return 0.0
     entry = found.entry
     return entry.size_bytes * 1000 / entry.duration_ms if entry.duration_ms else 0.0

@@ -10,7 +10,9 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-__all__ = ["index_end", "paced"]
+from headwater.errors import NotFound
+
+__all__ = ["held", "index_end", "paced"]
 
 BURST_BYTES = 1_000_000
 BEHIND_INDEX_BYTES = 600_000
@@ -19,6 +21,34 @@ BURST_S = 2.0
 SPEED = 8.0
 """Times as fast as it plays."""
 MIN_BYTES_S = 1_000_000.0
+
+
+RETRY_S = 2.0
+HOLD_S = 600.0
+
+
+async def held(
+    read: Callable[[int], AsyncGenerator[bytes, None]], start: int
+) -> AsyncGenerator[bytes, None]:
+    """What `read` gives from byte `start` on; where the rest can be had no more the line stays
+    open for HOLD_S, in case that somebody shares it again.
+
+    A media element that is refused one byte throws away all that it has: so it plays to the last
+    picture that is here, and asks anew where somebody seeks. Raises: NotFound for the first."""
+    at, tries = start, 0
+    while True:
+        try:
+            async with aclosing(read(at)) as chunks:
+                async for chunk in chunks:
+                    at, tries = at + len(chunk), 0
+                    yield chunk
+        except NotFound:
+            tries += 1
+            if at == 0 or tries * RETRY_S > HOLD_S:
+                raise
+            await asyncio.sleep(RETRY_S)
+        else:
+            return
 
 
 def index_end(head: bytes) -> int:
