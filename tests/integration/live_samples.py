@@ -262,7 +262,8 @@ class FakeLive:
 class FakeView:
     def __init__(self, live: FakeLive, start: Start) -> None:
         self._live, self._at, self._start = live, -1, start
-        self.closed = asyncio.Event()
+        self._init = -1
+        self.closed, self.idle = asyncio.Event(), asyncio.Event()
 
     @property
     def entry(self) -> LiveEntry:
@@ -277,13 +278,21 @@ class FakeView:
                 break
             if live.is_ended:
                 return Ended()
+            self.idle.set()
             await live.more()
+            self.idle.clear()
         if self._at in live.missing:
             while self._at < len(live.parts) and not self._is_door(self._at):
                 self._at += 1
             return Gap(self._at)
+        part = live.parts[self._at]
+        if part.info.init != self._init:
+            self._init = part.info.init
+            return live.parts[self._init]
         self._at += 1
-        return live.parts[self._at - 1]
+        if part.info.is_init:  # it went before its keyframe already
+            return await self.next()
+        return part
 
     def _is_door(self, seq: int) -> bool:
         info = self._live.parts[seq].info

@@ -23,8 +23,9 @@ from headwater.web.api import (
     videos,
     wellknown,
 )
-from headwater.web.gateway import files, hls, live_in, live_parts, pictures, playlists
+from headwater.web.gateway import files, hls, live_hls, live_in, live_parts, pictures, playlists
 from headwater.web.gateway.counters import GatewayCounters
+from headwater.web.gateway.live_hls_feed import HlsFeeds
 from headwater.web.going_live import GoingLive
 from headwater.web.metrics import router as metrics_router
 from headwater.web.port import Node
@@ -35,6 +36,7 @@ ROUTERS = (
     files.router,  # first, because a player waits for it
     live_parts.router,
     live_in.router,
+    live_hls.router,
     hls.router,
     pictures.router,
     playlists.router,
@@ -52,13 +54,17 @@ ROUTERS = (
 )
 
 
-def create_app(node: Node, *, streams: Streams | None = None) -> FastAPI:
-    """The app of one node. `streams`: what remuxes; the server brings its own."""
+def create_app(
+    node: Node, *, streams: Streams | None = None, hls_feeds: HlsFeeds | None = None
+) -> FastAPI:
+    """The app of one node. `streams`: what remuxes; `hls_feeds`: lives for HLS; the server brings
+    and runs its own."""
     app = _routes()
     app.state.node = node
     app.state.streams = streams if streams is not None else Streams()
     app.state.gateway_counters = GatewayCounters()
     app.state.going_live = GoingLive()
+    app.state.hls_feeds = hls_feeds if hls_feeds is not None else HlsFeeds()
     failures.install(app)
     page.install(app)
     app.add_middleware(Access, rules=_rules(node.config.web, node.token))
