@@ -100,8 +100,11 @@ class Neighbours:
                 self._group.create_task(self._keeper.run(), name="neighbours.keeper")
                 for i in range(MAX_HANDSHAKES):
                     self._group.create_task(self._accept(), name=f"neighbours.accept.{i}")
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self._group = None  # while the links end, nobody is dialled
         finally:
-            self._group = None
             self._claims.close_all("the node stopped")
 
     # Out
