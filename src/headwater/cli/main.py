@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from headwater import __version__
-from headwater.cli import get, lab, live, ls, peers, search, share, sim, status, unshare, up, watch
+from headwater.cli import (
+    get,
+    lab,
+    live,
+    ls,
+    peers,
+    relay,
+    search,
+    share,
+    sim,
+    status,
+    unshare,
+    up,
+    watch,
+)
 from headwater.cli.session import command
 from headwater.errors import NodeError
 
@@ -55,6 +69,7 @@ for _name, _function in (
     ("ls", ls.ls),
     ("search", search.search),
     ("live", live.live),
+    ("relay", relay.relay),
     ("watch", watch.watch),
     ("get", get.get),
     ("peers", peers.peers),

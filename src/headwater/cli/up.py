@@ -58,6 +58,10 @@ def up(
             "--prepare/--no-prepare", help="Make a copy that browsers can play where needed."
         ),
     ] = None,
+    carry: Annotated[
+        bool | None,
+        typer.Option("--carry/--no-carry", help="Pass on every live, watched here or not."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A settings file (see docs/headwater.toml).")
     ] = None,
@@ -91,6 +95,7 @@ def up(
             "prepare": ("--prepare", None if prepare is None else "auto" if prepare else "never"),
             "link.bind": ("--link-bind", link_bind),
             "link.delay_ms": ("--link-delay-ms", link_delay_ms),
+            "live.carry_all": ("--carry", carry),
             **_place(topology, name),
             "discovery.interface": ("--discovery-interface", discovery_interface),
         },

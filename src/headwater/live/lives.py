@@ -60,6 +60,7 @@ class Lives:
         clock: Callable[[], float],
         now_ms: Callable[[], int],
         uplink_bps: int,
+        carries_all: bool = False,
         limits: LiveLimits | None = None,
         ingest: Ingest = ingest_source,
     ) -> None:
@@ -67,7 +68,7 @@ class Lives:
         self._channel = NodeId(key.public_key().public_bytes_raw())
         self._catalogue, self._archive, self._events = catalogue, archive, events
         self._clock, self._now_ms, self._ingest = clock, now_ms, ingest
-        self._limits = limits or LiveLimits()
+        self._limits, self._carries_all = limits or LiveLimits(), carries_all
         self._announcer = Announcer(key, publish, now_ms)
         self._sharing = Sharing(uplink_bps)
         self._around = Surroundings(
@@ -249,8 +250,16 @@ class Lives:
                 taken = self._taken.get(LiveId(body.live))
                 if taken is not None:
                     self._hear(taken)
+                elif self._carries_all and body.state != "ended":
+                    self._carry(LiveId(body.live))
             elif isinstance(body, VideoEntry) and self._archive.is_waiting_for(body, item.author):
                 self._task(self._archive.heard_of(body, item.author), "live.adopt")
+
+    def _carry(self, live: LiveId) -> None:
+        try:
+            self.relay(live, True)
+        except NodeError as error:
+            log.warning("lives.not_carried", extra={"reason": str(error)})
 
     # Taking part.
 

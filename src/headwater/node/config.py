@@ -13,6 +13,7 @@ __all__ = [
     "DiscoveryConfig",
     "LimitsConfig",
     "LinkConfig",
+    "LiveConfig",
     "StoreConfig",
     "WebConfig",
     "is_name",
@@ -82,6 +83,12 @@ class StoreConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveConfig:
+    carry_all: bool = False
+    """Pass on every live on air, watched here or not (`headwater relay`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class WebConfig:
     http: str = "127.0.0.1:7333"
     """Where the page is served; port 0 lets the system choose."""
@@ -106,6 +113,7 @@ class Config:
     discovery: DiscoveryConfig = field(default_factory=DiscoveryConfig)
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
+    live: LiveConfig = field(default_factory=LiveConfig)
     web: WebConfig = field(default_factory=WebConfig)
     said_at_start: Mapping[str, str] = field(default_factory=dict)
     """The settings that a flag or the environment gave, by key, each with what gave it. They win

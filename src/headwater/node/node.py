@@ -158,7 +158,8 @@ class Node:
             events=self.events,
             clock=clock,
             now_ms=_now_ms,
-            uplink_bps=8 * config.limits.up_bytes_per_s,
+            uplink_bps=8 * (config.limits.up_bytes_per_s or config.link.up_bytes_per_s),
+            carries_all=config.live.carry_all,
         )
         dispatch.connect(self.gossip, self.transfers, self.server, self.lives)
         self._posters = Posters(self.transfers)
