@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from headwater.overlay.limits import Limits
 from headwater.wire.ids import NodeId
 
-__all__ = ["Capacity", "Child"]
+__all__ = ["NOBODY", "Capacity", "Child"]
+
+NOBODY = 2**16
+"""As `weakest` in LiveJoin: no child gives way."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +35,7 @@ class Child:
 
 class Capacity:
     """Slots and who has them. Shape: at most `slots` children stay; those handed over are at most
-    a quarter more, and leave soon."""
+    an eighth more, and leave soon."""
 
     def __init__(
         self, stripes: int, part_s: float, slots: int, limits: Limits, *, is_source: bool
@@ -42,6 +45,8 @@ class Capacity:
         self.of: list[dict[NodeId, Child]] = [{} for _ in range(stripes)]
         self.targets: list[tuple[NodeId, ...]] = [()] * stripes
         self.used = self.leaving = 0
+        self.weakest = NOBODY
+        """Slots of the weakest child."""
         self._withheld, self._calm_at = 0, math.inf
         self.given = 0
         self.slots = 0
@@ -77,6 +82,10 @@ class Capacity:
         """Strong children first: more wait behind them."""
         children = sorted(self.of[stripe].values(), key=lambda child: -child.slots)
         self.targets[stripe] = tuple(child.node for child in children)
+        self.weakest = min((c.slots for c in self._staying()), default=NOBODY)
+
+    def _staying(self) -> list[Child]:
+        return [c for each in self.of for c in each.values() if c.is_staying]
 
     def remove(self, node: NodeId, stripe: int) -> bool:
         child = self.of[stripe].pop(node, None)
@@ -103,7 +112,7 @@ class Capacity:
 
     def weaker(self, stripe: int, slots: int) -> Child | None:
         """The child of this stripe that should make place for a joiner with so many slots."""
-        if slots < 1 or self.leaving >= max(1, self.slots // 4):
+        if slots < 1 or self.leaving >= max(1, self.slots // 8):
             return None
         staying = [child for child in self.of[stripe].values() if child.is_staying]
         weakest = min(staying, key=lambda child: child.slots, default=None)
@@ -115,8 +124,7 @@ class Capacity:
         """The weakest child, when there are more than slots."""
         if self.used <= self.slots:
             return None
-        staying = [c for each in self.of for c in each.values() if c.is_staying]
-        return min(staying, key=lambda child: child.slots, default=None)
+        return min(self._staying(), key=lambda child: child.slots, default=None)
 
     def stripes_of(self, node: NodeId) -> list[int]:
         return [stripe for stripe, children in enumerate(self.of) if node in children]

@@ -73,7 +73,11 @@ class Children:
         path = self._feeds[stripe].path
         children = self.capacity.of[stripe]
         half = common.limits.names_per_message // 2
-        roomy = [p.node for p in common.partners.values() if p.free > 0 and p.avoid_until <= now]
+        roomy = [
+            p.node
+            for p in common.partners.values()
+            if p.free > 0 and p.flows >> stripe & 1 and p.avoid_until <= now
+        ]
         below = [n for n in roomy if n in children]
         if len(below) < half:
             others = [n for n in roomy if n not in children]
@@ -81,7 +85,11 @@ class Children:
         strong = sorted(
             (c for c in children.values() if c.slots > 0), key=lambda child: -child.slots
         )
-        names = [*below[:half], *(c.node for c in strong[:half])]
+        if len(below) > half:
+            below = common.rng.sample(below, half)
+        for each in below:
+            common.partners[each].free -= 1  # until it says so itself
+        names = [*below, *(c.node for c in strong[:half])]
         if self._feeds[stripe].parent is not None and len(names) < half:
             names.extend(path[:2])
         return tuple(dict.fromkeys(name for name in names if name != node))

@@ -7,13 +7,12 @@ from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
 from headwater.wire.ids import NodeId
 
-__all__ = ["best_parent", "cost_s"]
+__all__ = ["FULL_S", "best_parent", "cost_s"]
 
 FULL_S = 1.0
 """What it seems to cost to ask a node without a free slot: the others first."""
 DISPLACE_S = 0.05
 """The same, when we are strong enough to be taken in all the same."""
-STRONG_SLOTS = 2
 HINTED_S = 0.5
 """Who was named by a parent that sends us away is expected to have room."""
 STALE_S = 1.5
@@ -34,12 +33,15 @@ def cost_s(common: Common, partner: Partner, feed: Feed, own_lag_s: float | None
 def is_able(common: Common, partner: Partner, feed: Feed, now: float) -> bool:
     """It has the stripe as fresh as we know it, and has not turned us away lately."""
     stripe = feed.index
+    if not partner.flows >> stripe & 1:
+        return False
     if partner.edge < 0 or partner.avoid_until > now or partner.refused_until[stripe] > now:
         return False
-    if now - partner.heard_at > STALE_S or not partner.is_fresh(stripe):
+    if now - partner.heard_at > STALE_S:
+        return partner.heard_at == partner.since  # it tells others: it has more than we need
+    if not partner.is_fresh(stripe):
         return False
-    edge = common.window.edge
-    return partner.edge >= edge - common.limits.behind_s / common.part_s
+    return partner.edge >= common.window.edge - common.limits.behind_s / common.part_s
 
 
 def best_parent(
@@ -68,7 +70,8 @@ def best_parent(
             continue
         cost = cost_s(common, partner, feed, first_lag_s if own_lag_s is None else own_lag_s)
         if partner.free <= 0:
-            cost += DISPLACE_S if slots >= STRONG_SLOTS else FULL_S
+            is_strong = slots >= max(1, limits.displace_ratio * partner.weakest)
+            cost += DISPLACE_S if is_strong else FULL_S
         if partner.node in feed.hinted:
             cost -= HINTED_S
         if not partner.is_root:

@@ -35,6 +35,8 @@ class Feed:
     asked_first: int = 0
     seek_at: float = 0.0
     """Not before, is another parent looked for."""
+    walk_at: float = 0.0
+    """Not before, is a full node asked."""
     hold_until: float = 0.0
     hold_since: float = 0.0
     hinted: tuple[NodeId, ...] = ()

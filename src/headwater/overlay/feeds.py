@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 from headwater.overlay.children import Children, moves
-from headwater.overlay.choice import best_parent
+from headwater.overlay.choice import FULL_S, best_parent
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
@@ -24,9 +24,13 @@ __all__ = ["Feeds"]
 
 RETRY_S = 0.15
 """Between two looks for a parent while nobody is able."""
+WALK_S = 0.5
+"""Between two questions to nodes that say that they are full: for the names they answer with."""
 RETIRE_S = 1.0
 """A former parent is let go after that even if the new one has not flowed yet."""
 LOOP_S = 3.0
+KEY_WEIGHT = 1.5
+"""A keyframe's part takes a parent's uplink that much longer than the mean part."""
 
 
 class Feeds:
@@ -76,9 +80,9 @@ class Feeds:
         feed.pushed = feed.asked_first - common.stripes
         feed.hinted = ()
         partner.free = max(0, partner.free - 1)
-        common.cadence.relearn(feed.index)
+        service_s = partner.service_s(common.part_s, common.limits.uplink_share)
+        common.cadence.relearn(feed.index, KEY_WEIGHT * service_s)
         self._children.tell_path(feed.index)
-        self._partners.tell_free(now)
 
     def _retire(self, feed: Feed, now: float) -> None:
         """Keep the parent before until the new one flows."""
@@ -183,23 +187,36 @@ class Feeds:
         found = best_parent(
             common, self.feeds, feed, excluded, self._children.capacity.slots, self.own_lag(), now
         )
-        if found is None:
+        if found is None or (found[1] >= FULL_S and now < feed.walk_at):
             feed.seek_at = now + RETRY_S
             return
-        self.ask(feed, found[0], now)
+        if found[1] >= FULL_S:
+            feed.walk_at = now + common.spread(WALK_S)
+        self.ask(feed, found[0].node, found[0].rtt_s, found[0].edge, now)
 
-    def ask(self, feed: Feed, partner: Partner, now: float) -> None:
+    def ask(self, feed: Feed, node: NodeId, rtt_s: float, edge: int, now: float) -> None:
+        """`edge`: of that node; used while nothing is here."""
         common = self._common
-        feed.asked = partner.node
-        feed.answer_by = now + common.limits.answer_s + 3 * partner.rtt_s
-        feed.asked_first = self._first(feed, partner)
+        feed.asked = node
+        feed.answer_by = now + common.limits.answer_s + 3 * rtt_s
+        feed.asked_first = self._first(feed, edge)
         slots = self._children.capacity.slots
-        common.send(partner.node, Subscribe(common.live, feed.index, feed.asked_first, slots))
+        common.send(node, Subscribe(common.live, feed.index, feed.asked_first, slots))
 
-    def _first(self, feed: Feed, partner: Partner) -> int:
+    def linked(self, node: NodeId, rtt_s: float, now: float) -> None:
+        """A link to a node is up: where it was named to us as having room, ask it at once."""
+        if self._common.window.edge < 0:
+            return
+        for feed in self.feeds:
+            is_wanting = not feed.is_flowing() or feed.leave_by < math.inf
+            is_child = node in self._children.capacity.of[feed.index]
+            if node in feed.hinted and is_wanting and feed.asked is None and not is_child:
+                self.ask(feed, node, rtt_s, -1, now)
+
+    def _first(self, feed: Feed, edge: int) -> int:
         """From which part on: the oldest that is missing and not asked for, else the next."""
         stripes, window = self._common.stripes, self._common.window
-        edge = window.edge if window.edge >= 0 else partner.edge
+        edge = window.edge if window.edge >= 0 else edge
         first = edge + 1 + (feed.index - edge - 1) % stripes
         low = self._repair.low()
         if low >= 0 and not feed.is_flowing():

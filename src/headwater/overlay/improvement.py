@@ -7,7 +7,7 @@ the first seconds after a join, when a node finds its place. What is far better 
 import math
 
 from headwater.overlay.capacity import Capacity
-from headwater.overlay.choice import STRONG_SLOTS, best_parent
+from headwater.overlay.choice import best_parent
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
@@ -61,6 +61,4 @@ class Improvement:
         if found is None or -found[1] < self._common.limits.better_s:
             return None
         partner, cost_s = found
-        if partner.free <= 0 and slots < STRONG_SLOTS:
-            return None
         return partner, -cost_s

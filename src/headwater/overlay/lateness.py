@@ -15,8 +15,8 @@ FIRST_WEIGHT = 0.5
 FIRST_SAMPLES = 4
 RESYNC_S = 1.0
 """Off by more than that, the media's time line has jumped, not one part."""
-FADE = 0.97
-"""Of the worst lateness at each part: half of it is forgotten after 23 parts of the stripe."""
+FADE = 0.985
+"""Of the worst lateness at each part: half of it is forgotten after 46 parts of the stripe."""
 MAX_JITTER_S = 0.6
 """However late parts have come, a hole is not waited for longer."""
 
@@ -53,9 +53,10 @@ class Cadence:
             self.jitter_s[stripe] = min(MAX_JITTER_S, max(off, FADE * self.jitter_s[stripe]))
         self._samples[stripe] = samples + 1
 
-    def relearn(self, stripe: int) -> None:
-        """Another parent: its delay is another."""
+    def relearn(self, stripe: int, jitter_s: float) -> None:
+        """Another parent: its delay is another. `jitter_s`: to be expected of it."""
         self._samples[stripe] = min(self._samples[stripe], 1)
+        self.jitter_s[stripe] = min(MAX_JITTER_S, jitter_s)
 
     def expected(self, seq: int, otherwise: float) -> float:
         """When this part should be here; `otherwise` while nothing is known."""

@@ -107,6 +107,7 @@ class Overlay:
             self._lost(node, now)
         self._membership.connected(node, UNKNOWN_RTT_S if rtt_s is None else rtt_s)
         self._partners.greet(node)
+        self._feeds.linked(node, self._membership.linked[node], now)
 
     def disconnected(self, node: NodeId, now: float) -> None:
         self._membership.disconnected(node, now)
@@ -139,6 +140,7 @@ class Overlay:
                 self._told_of_more(message.edge, now)
             return
         self._receive_rare(partner, message, now)
+        self._partners.look(now)
         self._wake(now)
 
     def _receive_rare(self, partner: Partner, message: LiveMessage, now: float) -> None:
@@ -176,9 +178,11 @@ class Overlay:
         if self._partners.take_in(node, message, now) is None:
             return
         self._announcements.change()
-        self._announcements.tell(node)
-        if not message.is_answer:
-            self._membership.gossip(node)
+        self._partners.look(now)
+        if self._partners.flows():
+            self._announcements.tell(node)
+            if not message.is_answer and not message.flows:
+                self._membership.gossip(node)
 
     def _told_of_more(self, edge: int, now: float) -> None:
         """A neighbour has what is not here: the first thing a joiner hears, or a sign that our
@@ -291,14 +295,16 @@ class Overlay:
 
     @property
     def timer_s(self) -> float:
-        return min(self._tick_at, self._check_at)
+        return min(self._tick_at, self._check_at, self._partners.tell_at)
 
     def handle_timer(self, now: float) -> None:
         if self._has_left:
-            self._tick_at = self._check_at = math.inf
+            self._tick_at = self._check_at = self._partners.tell_at = math.inf
             return
         if now >= self._check_at:
             self._check(now)
+        if now >= self._partners.tell_at:
+            self._partners.tell()
         if now >= self._tick_at:
             self._tick(now)
 
@@ -312,6 +318,7 @@ class Overlay:
         again = min(again, self._skip_late(now))
         again = min(again, self._repair.plan(top, now))
         self._check_at = max(again, now + 0.005)
+        self._partners.look(now)
 
     def _skip_late(self, now: float) -> float:
         """Leave a hole behind that missed its deadline. Returns when to look again."""
@@ -347,10 +354,11 @@ class Overlay:
             better = self._improvement.due(self._feeds.own_lag(), now)
             if better is not None:
                 common.counters.switches += 1
-                self._feeds.ask(*better, now)
+                feed, partner = better
+                self._feeds.ask(feed, partner.node, partner.rtt_s, partner.edge, now)
                 self._wake(now)
         self._membership.fill(wanted, now)
-        self._partners.tell_free(now)
+        self._partners.look(now)
         for node in self._partners.prune(now):
             self._lost(node, now)
         if self._ticks % common.limits.gossip_ticks == 0 and common.partners:

@@ -22,6 +22,9 @@ class Partner:
     slots: int = 0
     free: int = 0
     viewers: int = 0
+    flows: int = 0
+    weakest: int = 0
+    """As in LiveJoin."""
     edge: int = -1
     """The newest part that it is known to have."""
     bits: int = 0
@@ -44,8 +47,6 @@ class Partner:
     since: float = 0.0
     is_root: bool = False
     """It said that it has no ancestors: the source."""
-    told_edge: int = -1
-    told_free: int = -1
     period_at: float = 0.0
     messages: int = 0
     subscribes: int = 0

@@ -1,5 +1,7 @@
 """Who takes part around us: LiveJoin in and out, who is let go, who has failed us. Pure."""
 
+import math
+
 from headwater.overlay.capacity import Capacity
 from headwater.overlay.commands import Drop
 from headwater.overlay.common import Common
@@ -11,8 +13,8 @@ from headwater.wire.live import LiveJoin, LiveLeave
 
 __all__ = ["Partners"]
 
-TELL_S = 0.25
-"""Between two words on free slots to the same neighbour."""
+TELL_S = 0.5
+"""Between two words to partners on what is free and flows here; the first is said at once."""
 FRESH_S = 4.0
 """A new partner is not let go so soon."""
 USELESS_S = 10.0
@@ -32,8 +34,10 @@ class Partners:
     ) -> None:
         self._common, self._feeds, self._capacity = common, feeds, capacity
         self._membership, self._is_viewer = membership, is_viewer
-        self._told_viewers, self._told_slots = -1, capacity.slots
-        self._told_at = 0.0
+        self._told_viewers = -1
+        self._told: tuple[int, ...] = ()
+        self._told_at, self.tell_at = -math.inf, math.inf
+        """When partners were told, and are to be told anew."""
 
     # LiveJoin.
 
@@ -42,13 +46,16 @@ class Partners:
 
     def _message(self, *, is_answer: bool) -> LiveJoin:
         capacity = self._capacity
-        return LiveJoin(self._common.live, capacity.slots, self._free(), is_answer, self.viewers())
+        return LiveJoin(
+            *(self._common.live, capacity.slots, capacity.free, is_answer),
+            *(self.viewers(), self.flows(), capacity.weakest),
+        )
 
-    def _free(self) -> int:
-        """Slots that may be asked for: none while nothing flows here."""
-        if self._common.is_source or any(feed.is_flowing() for feed in self._feeds):
-            return self._capacity.free
-        return 0
+    def flows(self) -> int:
+        """As in LiveJoin."""
+        if self._common.is_source:
+            return (1 << self._common.stripes) - 1
+        return sum(1 << feed.index for feed in self._feeds if feed.is_flowing())
 
     def viewers(self) -> int:
         """Here and below, along stripe 0."""
@@ -72,26 +79,32 @@ class Partners:
     def said(self, partner: Partner, message: LiveJoin) -> None:
         partner.slots, partner.free = message.slots, message.free
         partner.viewers = message.viewers
+        partner.flows, partner.weakest = message.flows, message.weakest
         for stripe in self._capacity.stripes_of(partner.node):
             self._capacity.of[stripe][partner.node].slots = message.slots
         if not message.is_answer:
-            partner.told_free = self._free()
             self._common.send(partner.node, self._message(is_answer=True))
 
-    def tell_free(self, now: float) -> None:
-        """Free slots have come or gone, or slots have changed: partners are told."""
-        if now - self._told_at < TELL_S:
+    def look(self, now: float) -> None:
+        """Have partners told soon, if what they go by has changed: whether there are free slots,
+        what flows, who would give way."""
+        if self.tell_at == math.inf and self._told != self._status():
+            self.tell_at = now + TELL_S * (0.2 if now - self._told_at > 2 * TELL_S else 1.0)
+
+    def _status(self) -> tuple[int, ...]:
+        capacity = self._capacity
+        free = capacity.free.bit_length()
+        return capacity.slots, free, self.flows(), 0 if free else capacity.weakest
+
+    def tell(self) -> None:
+        self._told_at, self.tell_at = self.tell_at, math.inf
+        status = self._status()
+        if status == self._told:
             return
-        free = self._free()
-        has_changed = self._capacity.slots != self._told_slots
-        message: LiveJoin | None = None
-        for node, partner in self._common.partners.items():
-            if has_changed or (partner.told_free > 0) != (free > 0):
-                partner.told_free = free
-                message = message or self._message(is_answer=True)
-                self._common.send(node, message)
-        if message is not None:
-            self._told_at, self._told_slots = now, self._capacity.slots
+        self._told = status
+        message = self._message(is_answer=True)
+        for node in self._common.partners:
+            self._common.send(node, message)
 
     def tell_viewers(self) -> None:
         viewers = self.viewers()

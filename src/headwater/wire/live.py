@@ -151,6 +151,10 @@ class LiveJoin(Struct, frozen=True, tag="l.join"):
     is_answer: bool = False
     viewers: Annotated[int, Meta(ge=0, le=2**32)] = 0
     """At and below the sender along stripe 0."""
+    flows: Annotated[int, Meta(ge=0, le=2**MAX_STRIPES)] = 0
+    """Bit i: stripe i reaches the sender, so that it can be passed on."""
+    weakest: Annotated[int, Meta(ge=0, le=2**16)] = 2**16
+    """Slots of the sender's weakest child: who has twice as many is taken in its place."""
 
 
 class LiveLeave(Struct, frozen=True, tag="l.leave"):
