@@ -1,14 +1,14 @@
 """Which files this node shares and what the mesh was told about each; kept in the index."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from headwater.node.events import Event, Events
+from headwater.node.shares_content import Contents
 from headwater.node.shares_entry import Channel, copy_name, title_of
 from headwater.node.shares_index import Folder, Record, SharesIndex
 from headwater.node.shares_scan import shown
@@ -56,14 +56,13 @@ class SharedFiles:
         self.folders = index.folders()
         self.problems: dict[Path, str] = {}
         """What cannot be shared at all: no record, told anew by each scan."""
-        self._paths: defaultdict[bytes, set[Path]] = defaultdict(set)
-        self._by_identity: dict[_Identity, Path] = {}
+        self._contents = Contents()
         self.look_again = asyncio.Event()
         """Set when there may be more to find than what the system tells."""
         self.dropped: asyncio.Queue[VideoId] = asyncio.Queue()
         """Videos that the store need not keep any more; see drop_from_store()."""
         for path, record in self._records.items():
-            self._note(path, record)
+            self._contents.add(path, record)
 
     def get(self, path: Path) -> Record | None:
         return self._records.get(path)
@@ -99,7 +98,7 @@ class SharedFiles:
 
     def match(self, stamp: Stamp) -> Path | None:
         """A published path that held this very file when last seen: perhaps it was renamed."""
-        return self._by_identity.get(_identity(stamp))
+        return self._contents.match(stamp)
 
     # Folders and wishes.
 
@@ -114,9 +113,9 @@ class SharedFiles:
     def change(self, path: Path, record: Record) -> None:
         before = self._records.get(path)
         if before is not None:
-            self._unnote(path, before)
+            self._contents.remove(path, before)
         self._records[path] = record
-        self._note(path, record)
+        self._contents.add(path, record)
         self._index.put(path, record)
         if record.problem and (before is None or before.problem != record.problem):
             self._tell_problem(shown(path), record.problem)
@@ -182,7 +181,7 @@ class SharedFiles:
             self._forget(path)
             if record.entry is not None:
                 self._take_back(VideoId(record.entry.video))
-        if record.entry is None or self._paths.get(record.entry.video):
+        if record.entry is None or self.paths_of(record.entry.video):
             return None
         return VideoId(record.entry.video)
 
@@ -208,8 +207,8 @@ class SharedFiles:
             self.change(path, replace(record, is_published=True, problem=""))
             self._publish([self._channel.tell(record.entry)])
 
-    def paths_of(self, video: bytes) -> Iterable[Path]:
-        return tuple(self._paths.get(video, ()))
+    def paths_of(self, video: bytes) -> tuple[Path, ...]:
+        return self._contents.paths_of(video)
 
     def tell_again(self) -> None:
         """At start: what the catalogue never heard is told; what the store lost is made anew."""
@@ -226,41 +225,23 @@ class SharedFiles:
 
     def drop_from_store(self, video: VideoId) -> None:
         """Blocks. Unless it is shared again meanwhile."""
-        if not self._paths.get(video):
+        if not self.paths_of(video):
             self._store.remove(video)
 
     def _tell_problem(self, path: Path, problem: str) -> None:
         self._events.publish(Event("problem", str(path), f"{path.name}: {problem}"))
 
     def _take_back(self, video: VideoId) -> None:
-        others = self._paths.get(video)
+        others = self.paths_of(video)
         if not others:
             self._publish([self._channel.retract(video)])
             self.dropped.put_nowait(video)
             return
-        other = next(
-            iter(others)
-        )  # it may be that the store reads the bytes where they are no more
-        record = self._records[other]
-        self.change(other, replace(record, stamp=None))
+        # it may be that the store reads the bytes where they are no more
+        self.change(others[0], replace(self._records[others[0]], stamp=None))
         self.look_again.set()
 
     def _forget(self, path: Path) -> None:
         record = self._records.pop(path)
-        self._unnote(path, record)
+        self._contents.remove(path, record)
         self._index.drop(path)
-
-    def _note(self, path: Path, record: Record) -> None:
-        if record.entry is not None:
-            self._paths[record.entry.video].add(path)
-            if record.stamp is not None:
-                self._by_identity[_identity(record.stamp)] = path
-
-    def _unnote(self, path: Path, record: Record) -> None:
-        if record.entry is not None:
-            paths = self._paths[record.entry.video]
-            paths.discard(path)
-            if not paths:
-                del self._paths[record.entry.video]
-            if record.stamp is not None and self._by_identity.get(_identity(record.stamp)) == path:
-                del self._by_identity[_identity(record.stamp)]
