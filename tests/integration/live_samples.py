@@ -200,6 +200,9 @@ class FakeLive:
     is_relayed: bool = False
     views: list["FakeView"] = field(default_factory=list)
     opened: list[Start] = field(default_factory=list)
+    first: int | None = None
+    """Where every view begins, instead of at the newest keyframe."""
+    news_of_idle: asyncio.Event = field(default_factory=asyncio.Event)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -248,7 +251,15 @@ class FakeLive:
     async def more(self) -> None:
         await self._more.wait()
 
+    async def idle(self, views: int = 1) -> None:
+        """Until so many views have read all that there is."""
+        while sum(view.idle.is_set() for view in self.views) < views:
+            self.news_of_idle.clear()
+            await self.news_of_idle.wait()
+
     def newest_key(self) -> int:
+        if self.first is not None:
+            return self.first
         return max((p.info.seq for p in self.parts if p.info.is_key), default=0)
 
     def back(self, seconds: float) -> int:
@@ -279,6 +290,7 @@ class FakeView:
             if live.is_ended:
                 return Ended()
             self.idle.set()
+            live.news_of_idle.set()
             await live.more()
             self.idle.clear()
         if self._at in live.missing:

@@ -1,4 +1,4 @@
-"""LL-HLS of a live in memory: playlists held to the rules, parts byte for byte, waiting requests."""
+"""LL-HLS of a live in memory: playlists by the rules, parts byte for byte, requests that wait."""
 
 import asyncio
 import io
@@ -62,7 +62,7 @@ def test_the_playlist_names_the_very_parts() -> None:
         assert whole == b"".join(got[: len(first.parts)])
         taken = datetime.fromtimestamp(live.parts[1].info.capture_us / 1e6, UTC)
         assert datetime.fromisoformat(first.date) == taken
-        with av.open(io.BytesIO(init + whole)) as container:
+        with av.open(io.BytesIO(init + whole), "r") as container:
             assert len(list(container.decode(video=0))) == 25
 
     run(_test)
@@ -81,7 +81,7 @@ def test_a_player_that_asks_for_what_is_to_come_waits_for_it() -> None:
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(text(web, asked))
             hinted = group.create_task(content(web, f"{base_of(live)}/{before.hint}"))
-            await live.views[0].idle.wait()
+            await live.idle()
             assert not waiting.done() and not hinted.done()
             live.air(made[now + 1 : now + 2])
         after = check(waiting.result())
@@ -168,7 +168,7 @@ def test_a_plain_hls_player_plays_it() -> None:
         address = f"{web.server.address}{base_of(live)}/index.m3u8"
 
         def play() -> list[float]:
-            with av.open(address, timeout=10) as container:
+            with av.open(address, "r", timeout=10) as container:
                 return [frame.time or 0.0 for frame in container.decode(video=0)]
 
         shown = await asyncio.to_thread(play)

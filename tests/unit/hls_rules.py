@@ -50,8 +50,8 @@ def parse(text: str) -> Playlist:
         assert tags.count(f"#EXT-X-{tag}") == 1, f"{tag} is there once"
     first_segment = min(i for i, t in enumerate(tags) if t in ("#EXTINF", "#EXT-X-PART"))
     for tag in (*once, "DISCONTINUITY-SEQUENCE", "INDEPENDENT-SEGMENTS"):
-        for at, found in enumerate(tags):
-            assert found != f"#EXT-X-{tag}" or at < first_segment, f"{tag} is in front"
+        for at, each in enumerate(tags):
+            assert each != f"#EXT-X-{tag}" or at < first_segment, f"{tag} is in front"
 
     def value(tag: str) -> str:
         return next(line.partition(":")[2] for line in lines if line.startswith(f"#EXT-X-{tag}:"))

@@ -23,7 +23,16 @@ from headwater.web.api import (
     videos,
     wellknown,
 )
-from headwater.web.gateway import files, hls, live_hls, live_in, live_parts, pictures, playlists
+from headwater.web.gateway import (
+    files,
+    hls,
+    live_hls,
+    live_in,
+    live_parts,
+    live_streams,
+    pictures,
+    playlists,
+)
 from headwater.web.gateway.counters import GatewayCounters
 from headwater.web.gateway.live_hls_feed import HlsFeeds
 from headwater.web.going_live import GoingLive
@@ -37,6 +46,7 @@ ROUTERS = (
     live_parts.router,
     live_in.router,
     live_hls.router,
+    live_streams.router,
     hls.router,
     pictures.router,
     playlists.router,
