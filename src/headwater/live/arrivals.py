@@ -49,16 +49,17 @@ class Arrivals:
         self._room = limits.receiving_bytes
         self._has_room = asyncio.Event()
 
-    async def pushed(self, node: NodeId, stripe: int, stripes: int, stream: Stream) -> None:
+    async def pushed(self, neighbour: Neighbour, stripe: int, stripes: int, stream: Stream) -> None:
         """Take parts off a push stream until it ends. Raises: LinkClosed; RemoteProtocolError
         when it carries something else."""
         while True:
             head = await read_head(stream)
             if head is None:
                 return
+            neighbour.heard()
             if head.info.live != self._live or head.info.seq % stripes != stripe:
                 raise RemoteProtocolError("a part came on the wrong stream")
-            await self._read(head, stream, node, is_pushed=True)
+            await self._read(head, stream, neighbour.node, is_pushed=True)
             await stream.write(_TAKEN)
 
     async def pull(self, neighbour: Neighbour, seqs: Sequence[int]) -> None:

@@ -238,7 +238,7 @@ class Lives:
         if taken is None:
             stream.reset()
         elif isinstance(request, Push):
-            await taken.session.pushed(neighbour.node, request, stream)
+            await taken.session.pushed(neighbour, request, stream)
         else:
             await taken.session.answer(neighbour.node, request, stream)
 

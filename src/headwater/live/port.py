@@ -22,6 +22,9 @@ class Neighbour(Protocol):
     @property
     def link(self) -> Link: ...
 
+    def heard(self) -> None:
+        """Something came from it on a stream: it lives."""
+
     def send(self, message: Control) -> None:
         """Queue it on the control stream."""
 

@@ -124,6 +124,7 @@ class ChildFeed:
             taken = await stream.read(4096)
             if not taken:
                 raise LinkClosed("the child wants no more")
+            self._neighbour.heard()
             for _ in taken:
                 with suppress(IndexError):
                     self._bytes -= len(self._sent.popleft()[0].frame)

@@ -216,20 +216,21 @@ class Session:
         finally:
             self._act()
 
-    async def pushed(self, node: NodeId, push: Push, stream: Stream) -> None:
+    async def pushed(self, neighbour: Neighbour, push: Push, stream: Stream) -> None:
         """Take what a parent pushes, until it ends. Raises: LinkClosed, RemoteProtocolError."""
         if push.stripe >= self.entry.stripes or self.is_source:
             stream.reset()
             return
-        before = self._incoming.pop((node, push.stripe), None)
+        feed = neighbour.node, push.stripe
+        before = self._incoming.pop(feed, None)
         if before is not None:
             before.reset()
-        self._incoming[node, push.stripe] = stream
+        self._incoming[feed] = stream
         try:
-            await self._arrivals.pushed(node, push.stripe, self.entry.stripes, stream)
+            await self._arrivals.pushed(neighbour, push.stripe, self.entry.stripes, stream)
         finally:
-            if self._incoming.get((node, push.stripe)) is stream:
-                del self._incoming[node, push.stripe]
+            if self._incoming.get(feed) is stream:
+                del self._incoming[feed]
             stream.reset()
 
     async def answer(self, node: NodeId, request: GetParts, stream: Stream) -> None:

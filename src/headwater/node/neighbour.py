@@ -98,6 +98,10 @@ class Neighbour:
         """How the link runs now, as Link.path()."""
         return self.link.path()
 
+    def heard(self) -> None:
+        """Something came from it on a stream of its own: it lives, and need not be pinged."""
+        self._liveness.heard(monotonic())
+
     def silent_for(self, now: float) -> float:
         return self._liveness.silent_for(now)
 
