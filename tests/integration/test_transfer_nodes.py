@@ -1,16 +1,18 @@
 """Transfers between whole nodes over real links: honest ones, dying ones, lying ones."""
 
 import asyncio
+import errno
 import time
 from pathlib import Path
 
 import pytest
 from parties import make_file, party, publish, read_all, until
 
-from headwater.errors import StorageFull
+from headwater.errors import StorageFull, Unavailable
 from headwater.link.port import Stream
 from headwater.node.config import LimitsConfig, StoreConfig
 from headwater.node.node import Node
+from headwater.store.owned_video import OwnedVideo
 from headwater.transfer.client import MAX_FALSE_ANSWERS
 from headwater.transfer.port import Neighbour
 from headwater.wire import frames
@@ -272,6 +274,26 @@ def test_a_copy_that_does_not_fit_says_so_and_loses_nothing(tmp_path: Path) -> N
             assert job.phase == "failed" and job.error
             stored = b.store.get(file.video)
             assert stored is not None and stored.have_blocks > 0
+
+    asyncio.run(run())
+
+
+def test_a_disk_that_fails_ends_the_reading_and_not_the_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[int]:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            with monkeypatch.context() as patched:
+                patched.setattr(OwnedVideo, "write", fail)
+                with pytest.raises(Unavailable, match="disk of the store fails"):
+                    await read_all(b, file.video)
+            assert await read_all(b, file.video) == file.path.read_bytes()
 
     asyncio.run(run())
 

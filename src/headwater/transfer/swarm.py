@@ -12,6 +12,7 @@ from headwater.errors import (
     NotFound,
     RemoteProtocolError,
     StorageFull,
+    Unavailable,
 )
 from headwater.store.torrent import Torrent
 from headwater.transfer.client import BlockClient
@@ -54,7 +55,7 @@ class Swarm:
         `make_room` is called when the disk is full; whether it is worth trying again."""
         self.stored = stored
         self.schedule = Schedule(stored.shape, stored.missing, rng)
-        self.trouble: StorageFull | None = None
+        self.trouble: NodeError | None = None
         """Why nothing more can be written; cleared when a reader or copy comes back."""
         self.changed: set[NodeId] = set()
         """Nodes whose file is no longer the video, as they said themselves."""
@@ -157,6 +158,10 @@ class Swarm:
             )
         except NodeError as error:
             self._failed(ask, error)
+        except OSError as error:  # the disk itself: nobody else's fault, and no reason to end
+            log.warning("swarm.disk_failed", extra={"reason": str(error)})
+            self.trouble = Unavailable(f"the disk of the store fails: {error.strerror}")
+            self._failed(ask, self.trouble)
         else:
             self._delivered(ask)
         finally:
