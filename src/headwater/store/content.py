@@ -6,12 +6,14 @@ from pathlib import Path
 from headwater.errors import ContentChanged
 from headwater.store.manifest import Stamp
 from headwater.store.open_files import (
+    UNCACHED_BYTES,
     OpenFile,
     OpenFiles,
     datasync,
     punch_hole,
     read_at,
     write_at,
+    write_direct,
 )
 
 __all__ = ["OwnedFile", "SharedFile", "Truncated"]
@@ -136,7 +138,11 @@ class OwnedFile:
     def write(self, offset: int, payload: bytes | memoryview) -> None:
         """Raises: OSError, with part of it written; Truncated when the file is gone."""
         with self._borrow() as file:
-            write_at(file.fd, offset, payload)
+            done = 0
+            if len(payload) >= UNCACHED_BYTES:
+                done = write_direct(self._files, self.path, offset, payload)
+            if done < len(payload):
+                write_at(file.fd, offset + done, memoryview(payload)[done:])
 
     def sync(self) -> None:
         """What was written so far outlives a power cut. Raises: OSError, Truncated."""

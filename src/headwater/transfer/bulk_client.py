@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import mmap
 import queue
 import socket
 import ssl
@@ -19,13 +20,21 @@ from headwater.transfer.proof import verify_in_layer
 from headwater.transfer.refusals import error_of
 from headwater.wire import frames
 from headwater.wire.ids import BLOCK_BYTES
-from headwater.wire.messages import BlocksReply, BulkReply, GetBlocks, Refused, reply_decoder
+from headwater.wire.messages import (
+    MAX_BLOCKS_PER_REQUEST,
+    BlocksReply,
+    BulkReply,
+    GetBlocks,
+    Refused,
+    reply_decoder,
+)
 
 __all__ = ["BulkClient"]
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 2
+CONNECTIONS = 3
+"""While one writes to the disk, and one waits for the network, one has work for the processor."""
 PIPELINE = 3
 CONNECT_S = 2.0
 ANSWER_S = 20.0
@@ -167,7 +176,8 @@ class BulkClient:
 
     def _converse(self, connection: ssl.SSLSocket, under_way: deque[_Ask]) -> None:
         """Until idle for IDLE_S. Raises: OSError and NodeError when the connection is lost."""
-        buffer = bytearray(1024 * 1024)
+        pages = mmap.mmap(-1, MAX_BLOCKS_PER_REQUEST * BLOCK_BYTES)  # for the store's write_direct
+        buffer = memoryview(pages)
         while True:
             self._fill(connection, under_way)
             if self.is_closed:
@@ -179,7 +189,7 @@ class BulkClient:
                         return
                 continue
             try:
-                buffer = self._take_answer(connection, under_way[0], buffer)
+                self._take_answer(connection, under_way[0], buffer)
             except RemoteProtocolError as error:
                 under_way.popleft().fail(error)
                 raise OSError("it answered falsely") from error
@@ -197,16 +207,11 @@ class BulkClient:
             under_way.append(ask)
             connection.sendall(frames.encode(ask.request))
 
-    def _take_answer(self, connection: ssl.SSLSocket, ask: _Ask, buffer: bytearray) -> bytearray:
-        """Settle one ask; returns the buffer, grown where this answer needed more."""
+    def _take_answer(self, connection: ssl.SSLSocket, ask: _Ask, buffer: memoryview) -> None:
         reply = self._read_reply(connection, ask)
-        if reply is None:
-            return buffer
-        size, proof = reply
-        if len(buffer) < size:
-            buffer = bytearray(size)
-        self._receive(connection, ask, memoryview(buffer)[:size], proof)
-        return buffer
+        if reply is not None:
+            size, proof = reply
+            self._receive(connection, ask, buffer[:size], proof)
 
     def _read_reply(self, connection: ssl.SSLSocket, ask: _Ask) -> tuple[int, bytes] | None:
         """Size and proof of the blocks that follow; None when they were refused."""
