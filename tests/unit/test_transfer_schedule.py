@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headwater.store.shape import VideoShape
-from headwater.transfer.schedule import MAX_QUEUE_BYTES, Ask, Drop, Schedule
+from headwater.transfer.schedule import (
+    MAX_QUEUE_BYTES,
+    MIN_COPY_BLOCKS,
+    Ask,
+    Drop,
+    Schedule,
+)
 from headwater.wire.ids import BLOCK_BYTES, NodeId
+from headwater.wire.messages import MAX_BLOCKS_PER_REQUEST
 
 PIECE = 256 * 1024
 ANSWER_S = 15.0
@@ -135,6 +142,16 @@ def test_a_copy_gets_every_block_once() -> None:
     world.run()
     assert world.is_done()
     assert sum(ask.count for ask in world.asked) <= 2000 * 1.02
+
+
+def test_a_fast_node_is_asked_for_a_lot_at_once_and_a_slow_one_never() -> None:
+    servers = {node(1): Server(rate_bytes_s=400e6), node(2): Server(rate_bytes_s=1e6)}
+    world = World(65536, servers)
+    world.schedule.want_all(True)
+    world.run(until_s=1.0)
+    counts = {each: [ask.count for ask in world.asked if ask.node == each] for each in servers}
+    assert max(counts[node(1)]) == MAX_BLOCKS_PER_REQUEST
+    assert max(counts[node(2)]) == MIN_COPY_BLOCKS
 
 
 def test_a_copy_uses_every_source_by_its_rate() -> None:

@@ -17,7 +17,7 @@ from random import Random
 from headwater.store.shape import VideoShape
 from headwater.transfer.flights import Flight, Flights, subtract
 from headwater.transfer.sources import MAX_STRIKES, Source
-from headwater.transfer.spans import SPAN_BYTES, Spans
+from headwater.transfer.spans import MIN_SPAN_BYTES, Spans
 from headwater.wire.ids import BLOCK_BYTES, NodeId
 from headwater.wire.messages import MAX_BLOCKS_PER_REQUEST
 
@@ -29,7 +29,10 @@ PROBE_BLOCKS = 4
 """A request to a node that has not proven itself: 64 KiB."""
 MAX_READ_BLOCKS = 32
 """A reader's request is never larger than 512 KiB: a seek throws away little."""
-READ_SLICE_S = 0.05
+SLICE_S = 0.05
+"""A request is for what its node is believed to send in this time, where that is within bounds."""
+MIN_COPY_BLOCKS = 64
+"""A copy's request is for 1 MiB even to a slow node."""
 QUEUE_S = 0.25
 MIN_QUEUE_BYTES = 2 * 1024 * 1024
 MAX_QUEUE_BYTES = 16 * 1024 * 1024
@@ -284,7 +287,7 @@ class Schedule:
         if not source.is_proven and self._usable_count(now) > 1:
             return PROBE_BLOCKS
         size = max(PROBE_BLOCKS, min(ahead, MAX_READ_BLOCKS))
-        affordable = int(source.rate_bytes_s * READ_SLICE_S) // BLOCK_BYTES
+        affordable = int(source.rate_bytes_s * SLICE_S) // BLOCK_BYTES
         return size if not source.is_proven else max(PROBE_BLOCKS, min(size, affordable))
 
     def _usable_count(self, now: float) -> int:
@@ -314,7 +317,7 @@ class Schedule:
 
     def _queue_bytes(self, source: Source) -> int:
         keep_busy = source.rate_bytes_s * (QUEUE_S + source.latency_s)
-        least = MIN_QUEUE_BYTES if source.rate_bytes_s > MIN_QUEUE_BYTES else SPAN_BYTES // 4
+        least = MIN_QUEUE_BYTES if source.rate_bytes_s > MIN_QUEUE_BYTES else MIN_SPAN_BYTES // 4
         return int(max(least, min(keep_busy, MAX_QUEUE_BYTES)))
 
     def _best(self, first: int, size_bytes: int, now: float, but: Source) -> Source | None:
@@ -346,28 +349,33 @@ class Schedule:
                 self._endgame(source, now, commands)
 
     def _copy_once(self, source: Source, now: float, commands: list[Command]) -> bool:
-        """Ask `source` for what is missing of the best span that it has something of."""
+        """Ask `source` for something of the best span that it has anything missing of."""
         for span in self._spans.best_for(source):
-            runs = self._runs_of(source, span)
-            commands += [self._ask(source, run.start, len(run), now, False) for run in runs]
-            if not subtract(self._missing(span.start, len(span)), self._flights.taken()):
+            run = self._run_of(source, span)
+            if run:
+                commands.append(self._ask(source, run.start, len(run), now, False))
+            if not self._unasked(span):
                 self._spans.remove(span)
-            if runs:
+            if run:
                 return True
         return False
 
-    def _runs_of(self, source: Source, span: range) -> list[range]:
-        """What `source` has of a span and nobody was asked for."""
-        runs = []
-        for part in subtract(self._missing(span.start, len(span)), self._flights.taken()):
+    def _unasked(self, span: range) -> list[range]:
+        """What of it is missing and nobody was asked for."""
+        return subtract(self._missing(span.start, len(span)), self._flights.taken())
+
+    def _run_of(self, source: Source, span: range) -> range:
+        """The first that `source` has of what is unasked of a span, as much as one request takes;
+        empty where it has nothing of it."""
+        affordable = int(source.rate_bytes_s * SLICE_S) // BLOCK_BYTES
+        limit = max(MIN_COPY_BLOCKS, min(affordable, MAX_BLOCKS_PER_REQUEST))
+        for part in self._unasked(span):
             at = part.start
             while at < part.stop:
-                count = source.run_from(at, min(part.stop - at, MAX_BLOCKS_PER_REQUEST))
-                if count:
-                    runs.append(range(at, at + count))
-                next_piece = (self._shape.piece_of(at) + 1) * self._shape.blocks_per_piece
-                at = at + count if count else next_piece
-        return runs
+                if count := source.run_from(at, min(part.stop - at, limit)):
+                    return range(at, at + count)
+                at = (self._shape.piece_of(at) + 1) * self._shape.blocks_per_piece
+        return range(0)
 
     def _endgame(self, source: Source, now: float, commands: list[Command]) -> None:
         """An idle node, nothing left to hand out: let it race for what would come last."""

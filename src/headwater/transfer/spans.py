@@ -8,8 +8,11 @@ from headwater.transfer.sources import Source
 
 __all__ = ["Spans"]
 
-SPAN_BYTES = 1024 * 1024
-"""Asked for at once by a copy, or one piece where that is larger."""
+MIN_SPAN_BYTES = 1024 * 1024
+MAX_SPAN_BYTES = 4 * 1024 * 1024
+"""What the largest request can ask for. The fewer the requests, the less each byte costs."""
+AIMED_SPANS = 256
+"""Enough of them that several receivers nearly always have something for each other."""
 REORDER_S = 0.5
 
 
@@ -23,7 +26,8 @@ class Spans:
         self, shape: VideoShape, missing: Callable[[int, int], list[range]], rng: Random
     ) -> None:
         self._shape, self._missing, self._rng = shape, missing, rng
-        self._per_span = max(1, SPAN_BYTES // shape.piece_bytes) * shape.blocks_per_piece
+        span_bytes = max(MIN_SPAN_BYTES, min(shape.size_bytes // AIMED_SPANS, MAX_SPAN_BYTES))
+        self._per_span = max(1, span_bytes // shape.piece_bytes) * shape.blocks_per_piece
         self._spans: list[range] = []  # the best last
         self._ordered_s = float("-inf")
         self._is_stale = True

@@ -100,9 +100,7 @@ class Transfers:
         if stored.torrent is not None:
             swarm.schedule.want_all(True)
             swarm.wake()
-        missing = stored.missing(0, stored.shape.blocks) or [range(stored.shape.blocks)]
-        can_come = any(swarm.schedule.can_come(part.start, len(part)) for part in missing)
-        if not can_come and self._watching.is_taken_back(stored.video):
+        if self._watching.is_taken_back(stored.video) and not _can_go_on(stored, swarm):
             raise NotFound("it is no longer shared, and nobody who is here has the rest of it")
         await swarm.arrival()
         if swarm.trouble is not None:
@@ -236,6 +234,12 @@ class Transfers:
         neighbour = self._neighbours.get(node)
         rtt_s = neighbour.rtt_s if neighbour else None
         return None if rtt_s is None else rtt_s * 1000
+
+
+def _can_go_on(stored: StoredVideo, swarm: Swarm) -> bool:
+    """Whether somebody who is here has some of what is missing."""
+    missing = stored.missing(0, stored.shape.blocks) or [range(stored.shape.blocks)]
+    return any(swarm.schedule.can_come(part.start, len(part)) for part in missing)
 
 
 def _is_complete(stored: StoredVideo) -> bool:
