@@ -32,6 +32,7 @@ from headwater.web.gateway import (
     live_streams,
     pictures,
     playlists,
+    recordings,
 )
 from headwater.web.gateway.counters import GatewayCounters
 from headwater.web.gateway.live_hls_feed import HlsFeeds
@@ -50,6 +51,7 @@ ROUTERS = (
     hls.router,
     pictures.router,
     playlists.router,
+    recordings.router,
     status.router,
     settings.router,
     videos.router,

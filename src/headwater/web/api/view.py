@@ -42,6 +42,7 @@ def job_view(job: Job) -> JobView:
         video=job.video,
         error=job.error,
         code=job.code,
+        can_pause=job.pause is not None,
     )
 
 
@@ -125,6 +126,8 @@ def _storyboard(entry: VideoEntry, base: str) -> Storyboard | None:
 
 
 def _stream(entry: VideoEntry, base: str) -> Stream:
+    if entry.groups and entry.plays != "no":
+        return Stream(kind="hls", url=f"{base}/recording.m3u8")
     if entry.plays == "direct":
         return Stream(kind="file", url=f"{base}/file")
     if entry.plays == "no":
