@@ -203,6 +203,14 @@ def test_jobs_are_listed_and_cancelled() -> None:
         assert (await web.client.delete(f"/api/v1/jobs/{job.id}")).status_code == 202
         assert asked == [True]
         assert (await web.client.delete("/api/v1/jobs/77")).status_code == 404
+        pausing = f"/api/v1/jobs/{job.id}/pause"
+        assert (await web.client.put(pausing)).json()["error"]["code"] == "conflict"
+        job.pause, job.resume = lambda: asked.append(False), None
+        assert (await web.client.get("/api/v1/jobs")).json()["jobs"][0]["can_pause"]
+        assert (await web.client.put(pausing)).status_code == 204
+        job.pause, job.resume = None, lambda: asked.append(True)
+        assert (await web.client.delete(pausing)).status_code == 204
+        assert asked == [True, False, True]
 
     run(_test)
 

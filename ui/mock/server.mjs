@@ -43,7 +43,7 @@ const videos = Array.from({ length: count }, (_, n) => {
 });
 const jobs = [
   { id: "1", kind: "share", title: "Choir evening.mkv", phase: "preparing", done: 600_000, total: 3_600_000, unit: "ms", rate: 9000, eta_s: 333, video: "", error: "" },
-  { id: "2", kind: "get", title: "Lecture bridge", phase: "fetching", done: 210e6, total: 900e6, unit: "bytes", rate: 62e6, eta_s: 11, video: id(4), error: "" },
+  { id: "2", kind: "get", title: "Lecture bridge", phase: "fetching", done: 210e6, total: 900e6, unit: "bytes", rate: 62e6, eta_s: 11, video: id(4), error: "", can_pause: true },
   { id: "3", kind: "share", title: "broken.mp4", phase: "failed", done: 0, total: 0, unit: "bytes", rate: 0, eta_s: null, video: "", error: "broken.mp4 ends in the middle of its index: copy it again from where it came from" },
   { id: "4", kind: "share", title: "Garden robot.mp4", phase: "done", done: 1, total: 1, unit: "bytes", rate: 0, eta_s: null, video: id(7), error: "" },
 ];
@@ -57,7 +57,7 @@ const tell = (topic, subject = "", text = "") => listeners.forEach((s) => s.send
 
 setInterval(() => {
   for (const job of jobs) {
-    if (["done", "failed", "cancelled"].includes(job.phase)) continue;
+    if (["done", "failed", "cancelled", "paused"].includes(job.phase)) continue;
     if (job.kind === "upload" && job.phase === "hashing" && job.done >= job.total) { job.phase = "done"; tell("jobs", job.id); continue; }
     job.done = job.done >= job.total ? 0 : Math.min(job.total, job.done + job.rate / 4);
     job.eta_s = (job.total - job.done) / job.rate;
@@ -135,6 +135,7 @@ const server = createServer(async (req, res) => {
       if (req.method === "DELETE") { videos.splice(videos.indexOf(video), 1); tell("videos"); return json(res, { videos: [key] }); }
       return json(res, video);
     }
+    if (kind === "jobs" && verb === "pause") { const job = jobs.find((j) => j.id === key); job.phase = req.method === "PUT" ? "paused" : "fetching"; job.can_pause = req.method !== "PUT"; tell("jobs", key); return res.writeHead(204).end(); }
     if (kind === "jobs" && req.method === "DELETE") { const job = jobs.find((j) => j.id === key); if (job) job.phase = "cancelled"; tell("jobs", key); return json(res, null, 202); }
     if (kind === "jobs") return json(res, { jobs });
     if (kind === "peers" && req.method === "POST") { const { address } = await body(); return setTimeout(() => fail(res, 503, "unavailable", `nothing answers at ${address}: is Headwater running there, and is the address right?`), 600); }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ago, amount, bytes, clock, copies, onMachines, percent, rate, roundTrip, spoken, timeLeft } from "../src/lib/format";
-import type { Video } from "../src/lib/types";
+import { ago, amount, bytes, clock, copies, isEnded, onMachines, percent, phase, rate, roundTrip, spoken, timeLeft } from "../src/lib/format";
+import type { Job, Video } from "../src/lib/types";
 
 const held = (...holders: { me?: boolean; whole?: boolean; name?: string }[]): Video =>
   ({ holders: holders.map((h, n) => ({ id: `${n}`, name: h.name ?? `m${n}`, is_me: h.me ?? false, whole: h.whole ?? true })) }) as Video;
@@ -47,4 +47,9 @@ test("progress never leaves its bar", () => {
   expect([percent(5, 0), percent(-1, 10), percent(20, 10), percent(1, 4)]).toEqual([0, 0, 100, 25]);
   expect(amount({ done: 70_000, total: 300_000, unit: "ms" })).toBe("1:10 of 5:00");
   expect(amount({ done: 0, total: 0, unit: "bytes" })).toBe("");
+});
+
+test("a paused job has not ended", () => {
+  const job = { phase: "paused" } as Job;
+  expect([phase(job), isEnded(job)]).toEqual(["Paused", false]);
 });

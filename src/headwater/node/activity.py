@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from headwater.errors import NodeError, NotFound
+from headwater.errors import Conflict, NodeError, NotFound
 from headwater.node.events import Event, Events
 
 __all__ = ["Activity", "Job"]
@@ -20,6 +20,7 @@ Phase = Literal[
     "preparing",
     "hashing",
     "fetching",
+    "paused",
     "done",
     "failed",
     "cancelled",
@@ -47,6 +48,10 @@ class Job:
     """Of the error, where it has one: a NodeError's."""
     ended_s: float | None = None
     cancel: Callable[[], None] | None = field(default=None, repr=False)
+    pause: Callable[[], None] | None = field(default=None, repr=False)
+    """None while it cannot be paused."""
+    resume: Callable[[], None] | None = field(default=None, repr=False)
+    """None unless it is paused."""
     _mark: tuple[float, int] = (0.0, 0)
 
     @property
@@ -95,7 +100,7 @@ class Activity:
     ) -> None:
         job.phase, job.error, job.ended_s = phase, str(error), self._now()
         job.code = error.code if isinstance(error, NodeError) else ""
-        job.rate, job.cancel = 0.0, None
+        job.rate, job.cancel, job.pause, job.resume = 0.0, None, None, None
         self._events.publish(Event("jobs", job.id, job.error))
 
     def jobs(self) -> list[Job]:
@@ -103,7 +108,29 @@ class Activity:
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to stop; it ends as `cancelled` soon after. Raises: NotFound if none runs."""
-        job = self._jobs.get(job_id)
-        if job is None or job.is_ended or job.cancel is None:
+        job = self._running(job_id)
+        if job.cancel is None:
             raise NotFound(f"job {job_id} is not running, there is nothing to cancel")
         job.cancel()
+
+    def pause(self, job_id: str) -> None:
+        """Let it rest until it is resumed, over a restart as well; nothing when it rests already.
+
+        Raises: NotFound if none runs, Conflict when this one cannot."""
+        job = self._running(job_id)
+        if job.pause is not None:
+            job.pause()
+        elif job.resume is None:
+            raise Conflict(f"{job.title} cannot be paused now: only copies can, while they come")
+
+    def resume(self, job_id: str) -> None:
+        """Let it go on; nothing when it does. Raises: NotFound if none runs."""
+        job = self._running(job_id)
+        if job.resume is not None:
+            job.resume()
+
+    def _running(self, job_id: str) -> Job:
+        job = self._jobs.get(job_id)
+        if job is None or job.is_ended:
+            raise NotFound(f"job {job_id} is not running: it has ended, or never was")
+        return job

@@ -111,6 +111,7 @@ const PHASES: Record<Phase, string> = {
   preparing: "Making it playable in a browser",
   hashing: "Reading it through once",
   fetching: "Fetching",
+  paused: "Paused",
   done: "Done",
   failed: "Did not work",
   cancelled: "Cancelled",

@@ -64,9 +64,18 @@ class ThisNode {
     });
   }
 
-  async cancel(job: Job): Promise<void> {
+  cancel(job: Job): Promise<void> {
+    return this.ask(api.cancelJob(job.id));
+  }
+
+  /** Pauses a copy, or lets a paused one go on. */
+  pauseOrResume(job: Job): Promise<void> {
+    return this.ask(job.phase === "paused" ? api.resumeJob(job.id) : api.pauseJob(job.id));
+  }
+
+  private async ask(answer: Promise<unknown>): Promise<void> {
     try {
-      await api.cancelJob(job.id);
+      await answer;
     } catch (cause) {
       notices.failed(cause);
     }

@@ -21,3 +21,15 @@ async def jobs(node: NodeDep) -> JobList:
 async def cancel(node: NodeDep, job: str) -> None:
     """Ask a job to stop."""
     node.activity.cancel(job)
+
+
+@router.put("/jobs/{job}/pause", status_code=204)
+async def pause(node: NodeDep, job: str) -> None:
+    """Let a copy rest, over restarts as well, until it is resumed."""
+    node.activity.pause(job)
+
+
+@router.delete("/jobs/{job}/pause", status_code=204)
+async def resume(node: NodeDep, job: str) -> None:
+    """Let it go on from where it was."""
+    node.activity.resume(job)

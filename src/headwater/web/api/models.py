@@ -181,6 +181,7 @@ class JobView(Model):
     video: str
     error: str
     code: str
+    can_pause: bool
 
 
 class JobList(Model):
