@@ -191,10 +191,16 @@ class Swarm:
         self._tell_whole(range(first, last + 1))
 
     def _tell_whole(self, pieces: range) -> None:
-        shape, has = self.stored.shape, self.stored.has
-        whole = [p for p in pieces if has(shape.blocks_of(p).start, len(shape.blocks_of(p)))]
+        whole = list(pieces)
+        if not self._has(pieces):
+            whole = [piece for piece in pieces if self._has(range(piece, piece + 1))]
         if whole:
             self._on_pieces(self.stored, whole)
+
+    def _has(self, pieces: range) -> bool:
+        """Whether these, at least one, are whole here."""
+        first = self.stored.shape.blocks_of(pieces.start).start
+        return self.stored.has(first, self.stored.shape.blocks_of(pieces.stop - 1).stop - first)
 
     # The info-dict: proofs are shorter with it, and only with it can we serve others.
 
