@@ -37,6 +37,8 @@ class Clip:
     size: tuple[int, int] = (320, 180)
     has_video: bool = True
     has_audio: bool = True
+    sound_s: float = 1e9
+    """It stops then."""
     first: int = 0
     video: str = "libx264"
     audio: str = "aac"
@@ -70,7 +72,7 @@ def write(clip: Clip, url: str, format: str | None = None, **options: str) -> No
             shift_s += clip.jumps_s.get(number, 0.0)
             if clip.is_paced:
                 time.sleep(max(0.0, began + at_s / clip.speed - time.monotonic()))
-            if audio is not None:
+            if audio is not None and at_s < clip.sound_s:
                 until = int((at_s + 1 / clip.fps) * RATE) // 960 * 960
                 for start in range(sounded, until, 960):
                     _mux(out, audio.encode(sound(start, 960, shift_s)))

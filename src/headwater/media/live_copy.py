@@ -105,7 +105,6 @@ class H264Copy:
         if sps and sps != self._sps:
             raise NewEpoch("the encoder has changed the picture's size or format", header=header)
 
-
     def _like_before(self, sps: list[bytes], pps: list[bytes]) -> bytes:
         """Headers in the form in which this stream has its units."""
         if not self._length_bytes:
@@ -140,16 +139,15 @@ class AacCopy:
         hole = self._grid.hole(item.at_us)
         if hole < 0 or not payload:
             return  # before the beginning, or filled up already
-        yield from self._fill(hole)
+        yield from self._silent(hole // SOUND_SAMPLES)
+        self._grid.skip(hole % SOUND_SAMPLES)
         yield Sound(self._grid.take(SOUND_SAMPLES), payload)
 
     def fill(self, live_us: int) -> Iterator[Sound]:
-        yield from self._fill(self._grid.hole_before(live_us))
+        yield from self._silent(self._grid.hole_before(live_us) // SOUND_SAMPLES)
 
-    def _fill(self, samples: int) -> Iterator[Sound]:
-        for _ in range(samples // SOUND_SAMPLES):
+    def _silent(self, frames: int) -> Iterator[Sound]:
+        for _ in range(frames):
             if self._silence is None:
                 self._silence = silent_frame(self.header)
             yield Sound(self._grid.take(SOUND_SAMPLES), self._silence)
-        if samples > 0:
-            self._grid.skip(samples % SOUND_SAMPLES)

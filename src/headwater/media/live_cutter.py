@@ -21,7 +21,8 @@ MAX_EARLY_US = 1_000_000
 """Sound that is further ahead of the picture is let go: the picture has stopped."""
 SPLIT_BYTES = 2 * 1024 * 1024
 _MIN_FRAME, _MAX_FRAME = VIDEO_SCALE // 250, VIDEO_SCALE // 4
-_REMEMBERED = 4
+_USUAL_FRAME = VIDEO_SCALE // 30
+_REMEMBERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Cutter:
         at = ticks(at_us, VIDEO_SCALE)
         if self._last >= 0:
             self._lengths.append(min(max(at - self._last, _MIN_FRAME), _MAX_FRAME))
+        elif length_us:
+            self._lengths.append(ticks(length_us, VIDEO_SCALE))
         self._last = at
         if self._pictures:
             at = max(at, self._pictures[-1].pts + 1)
@@ -87,7 +90,7 @@ class Cutter:
             self._anchor = at
         self._pictures.append(Sample(at, payload, is_key))
         self._bytes += len(payload)
-        length = min(self._lengths, default=ticks(length_us, VIDEO_SCALE) or VIDEO_SCALE // 30)
+        length = min(self._lengths, default=_USUAL_FRAME)
         if self._is_full(at + length, length) or self._bytes > SPLIT_BYTES:
             cuts.append(self._cut(at + length))
         return cuts
@@ -107,7 +110,7 @@ class Cutter:
     def flush(self) -> list[Cut]:
         """What is left, when the epoch ends."""
         if self._pictures:
-            length = min(self._lengths, default=VIDEO_SCALE // 30)
+            length = min(self._lengths, default=_USUAL_FRAME)
             return [self._cut(self._pictures[-1].pts + length)]
         if self._sounds and not self._has_video:
             return [self._cut(self._sounds[-1][0].pts + SOUND_SAMPLES)]

@@ -106,7 +106,7 @@ class Epoch:
 
     def _take_sound(self, item: Item, now_us: int) -> None:
         assert self._sound is not None
-        if self._video is None:
+        if self._video is None and item.piece is not None:
             self._check_clock(item.order_us)
             self._lag.saw(item.order_us, now_us, was_due=item.was_due)
             if self._cutter is None:

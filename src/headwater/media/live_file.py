@@ -12,8 +12,8 @@ from headwater.media.tracks import main_audio, main_video
 
 __all__ = ["FileSource", "Pace", "tracks_of"]
 
-MAX_LATE_S = 1.0
-"""Later than that, it goes on from where it is: the machine slept."""
+MAX_LATE_S, MAX_EARLY_S = 1.0, 2.0
+"""Further off, it goes on from where it is: the machine slept, or the recording's clock jumps."""
 
 
 def tracks_of(container: InputContainer) -> Tracks:
@@ -76,7 +76,7 @@ class Pace:
     def wait(self, at_us: int) -> bool:
         """Until it is due. Returns: whether there was anything to wait for."""
         now, at = time.monotonic(), at_us / 1_000_000
-        if self._zero is None or now - at - self._zero > MAX_LATE_S:
+        if self._zero is None or not -MAX_EARLY_S < now - at - self._zero < MAX_LATE_S:
             self._zero = now - at
         wait_s = self._zero + at - now
         if wait_s > 0:

@@ -14,6 +14,7 @@ from headwater.media.live_options import IngestState, LiveOptions, MadePart
 
 __all__ = ["Feed", "IngestState", "LiveOptions", "MadePart", "check_source", "ingest"]
 
+CHILD = "headwater.media.live_child"
 RESTART_AFTER_S = 0.5
 MAX_RESTARTS = 5
 """In a row, without a part between them."""
@@ -83,7 +84,7 @@ async def _start(job: pipe.Job) -> Process:
         sys.executable,
         "-P",  # never import what lies in the current directory
         "-m",
-        "headwater.media.live_child",
+        CHILD,
         stdin=PIPE,
         stdout=PIPE,
         stderr=DEVNULL,

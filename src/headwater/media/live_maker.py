@@ -26,9 +26,8 @@ class Maker:
 
     def run(self, tracks: Tracks, items: Iterable[Item]) -> None:
         """Until the source ends."""
-        lag = Lag()
         plan = _Plan(self._job, tracks)
-        epoch = plan.epoch(self.end_us, lag, self._say)
+        epoch = plan.epoch(self.end_us, self._say)
         self._say(IngestState("on", plan.describe()))
         try:
             for item in items:
@@ -37,7 +36,7 @@ class Maker:
                 except NewEpoch as why:
                     epoch.flush()
                     plan.revise(why, epoch.video)
-                    epoch = plan.epoch(epoch.end_us, lag, self._say)
+                    epoch = plan.epoch(epoch.end_us, self._say)
                     self._say(IngestState("on", f"{why}; {plan.describe()}"))
                     epoch.take(item, time.time_ns() // 1000)
                 self.end_us = epoch.end_us
@@ -76,14 +75,14 @@ class _Plan:
             self._copies_video = False
             self._primer = video if isinstance(video, H264Copy) else None
 
-    def epoch(self, begin_us: int, lag: Lag, say: Callable[[Said], None]) -> Epoch:
+    def epoch(self, begin_us: int, say: Callable[[Said], None]) -> Epoch:
         return Epoch(
             self._job,
             self._video(),
             self._sound(),
             begin_us=begin_us,
             frame_us=self._frame_us,
-            lag=lag,
+            lag=Lag(),
             emit=say,
         )
 

@@ -47,7 +47,7 @@ class Pictures:
         what is late is made up for. Raises: NewEpoch when the size changes."""
         for frame in self._decoded(item.piece):
             base = frame.time_base or self._base  # a decoder's last frames do not tell it
-            if frame.pts is None:
+            if frame.pts is None or frame.is_corrupt:
                 continue
             now_us = at_us(frame.pts, base)
             if now_us <= self._last_us or is_behind or self._is_too_soon(now_us):
