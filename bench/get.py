@@ -1,4 +1,4 @@
-"""A whole file from node to node, against bare libtorrent; a thin uplink shared by three."""
+"""A whole file from node to node, against bare libtorrent and bare TLS; a thin uplink for three."""
 
 import asyncio
 import contextlib
@@ -46,18 +46,26 @@ async def measure(report: Report, options: Options) -> None:
 
 
 async def _pair(report: Report, folder: Path, rounds: int) -> None:
-    """Alternating rounds, each with a fresh receiver; the first of both only warms up."""
+    """Alternating rounds, each with a fresh receiver; the first of all three only warms up."""
     file = await asyncio.to_thread(_random_file, folder / "pair", FILE_BYTES)
     digest = await asyncio.to_thread(_digest, file)
     ours: list[float] = []
     theirs: list[float] = []
-    async with _rival(file, folder) as (torrent, peer), Cluster() as cluster:
+    bare: list[float] = []
+    async with (
+        _rival(file, folder) as (torrent, peer),
+        child("bench.bare_tls", "serve", file, folder) as floor,
+        Cluster() as cluster,
+    ):
+        port = (await floor.answer())["port"]
         source = await cluster.start_node("source", folders=[file.parent])
         [video] = await shares(source)
         for turn in range(rounds + 1):
             torrent_s = await _libtorrent(torrent, peer, folder / f"torrent{turn}", digest)
+            bare_s = await _floor(folder, port, digest)
             got_s = await _ours(cluster, turn, source, video, digest)
             if turn:
+                bare.append(FILE_BYTES / 1e6 / bare_s)
                 ours.append(FILE_BYTES / 1e6 / got_s)
                 theirs.append(FILE_BYTES / 1e6 / torrent_s)
         command_s = await _command(cluster, source, video)
@@ -69,6 +77,13 @@ async def _pair(report: Report, folder: Path, rounds: int) -> None:
         f"bare libtorrent, plaintext: {statistics.median(theirs):.0f} MB/s",
     )
     report.figure("mb_per_s", rate, ours, "as above")
+    report.figure("floor_mb_per_s", statistics.median(bare), bare, "the same in Python, bare")
+    report.figure(
+        "ratio_to_floor",
+        rate / statistics.median(bare),
+        [a / b for a, b in zip(ours, bare, strict=True)],
+        "TLS 1.3, a hash of every block, the disk: what two cores allow",
+    )
     report.beside("libtorrent_mb_per_s", theirs)
     report.beside("headwater_get_s", [command_s])
     report.note("headwater_get_s: the command from its start to its end, Python's own included")
@@ -87,6 +102,16 @@ async def _libtorrent(torrent: Path, peer: str, target: Path, digest: bytes) -> 
         await leech.answer()
         seconds = float((await leech.ask("get", str(target), peer))["seconds"])
     await asyncio.to_thread(_check, target / FILE_NAME, digest)
+    return seconds
+
+
+async def _floor(folder: Path, port: int, digest: bytes) -> float:
+    target = folder / "bare" / FILE_NAME
+    target.parent.mkdir(exist_ok=True)
+    async with child("bench.bare_tls", "fetch", folder, FILE_BYTES) as fetch:
+        await fetch.answer()
+        seconds = float((await fetch.ask("get", str(target), str(port)))["seconds"])
+    await asyncio.to_thread(_check, target, digest)
     return seconds
 
 
