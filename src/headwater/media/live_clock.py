@@ -3,7 +3,8 @@
 At the picture's top lie two rows of 64 blocks, each as wide as a 64th of the picture and as high
 as a 24th of it. In the first, white is 1; the second is its opposite, so that a bit is read by
 comparing two neighbours, however bright, blurred or small the picture has become. The bits, the
-highest first: milliseconds since 1970 (48), and a CRC-16 of those six bytes (16).
+highest first: milliseconds since 1970 (48), and a CRC-16 of those six bytes (16). A picture of 256
+by 96 points or more can be read.
 """
 
 import binascii
@@ -79,12 +80,10 @@ def read_clock(
         return None
     bits = 0
     for number in range(BITS):
-        xs = [
-            left + round((number + (n + 1) / (_SPREAD + 1)) * width / BITS) for n in range(_SPREAD)
-        ]
+        xs = [left + int((number + (n + 1) / (_SPREAD + 1)) * width / BITS) for n in range(_SPREAD)]
         upper, lower = (
             sum(
-                grey[(top + round((row + y) * height / ROWS)) * line_bytes + x]
+                grey[(top + int((row + y) * height / ROWS)) * line_bytes + x]
                 for x in xs
                 for y in (0.35, 0.5, 0.65)
             )

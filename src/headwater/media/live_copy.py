@@ -14,11 +14,14 @@ from headwater.media.live_init import AudioHeader, VideoHeader
 from headwater.media.live_item import Item
 from headwater.media.live_track import NewEpoch, Picture, Sound
 from headwater.media.stream_times import AnyPacket
+from headwater.wire.live import MAX_PART_BYTES
 
 __all__ = ["MAX_GOP_US", "AacCopy", "H264Copy", "is_fit_sound", "is_fit_video"]
 
 MAX_GOP_US = 2_600_000
 """From keyframe to keyframe: who joins waits half of it on average, and a loss shows as long."""
+MAX_PICTURE_BYTES = MAX_PART_BYTES - 256 * 1024
+"""A part must hold it, and the sound beside it."""
 _SKIPPED_UNITS = {9, 12}
 """Delimiters and filler."""
 _MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -82,6 +85,8 @@ class H264Copy:
         yield Picture(item.at_us, h264.join_units(kept), is_key)
 
     def _check(self, item: Item, is_key: bool) -> None:
+        if isinstance(item.piece, av.Packet) and item.piece.size > MAX_PICTURE_BYTES:
+            raise NewEpoch("the stream's pictures are too large to pass on", must_encode=True)
         if self._last_us is not None and item.at_us < self._last_us and not is_key:
             raise NewEpoch("the stream has B-frames, which cost delay", must_encode=True)
         if self._first_us is None:

@@ -13,7 +13,7 @@ class Lag:
 
     def __init__(self) -> None:
         self._offset_us: int | None = None
-        self._last_us = 0
+        self._last_us = self._due_us = 0
         self.is_behind = False
 
     def saw(self, at_us: int, now_us: int, *, was_due: bool) -> None:
@@ -27,8 +27,11 @@ class Lag:
             passed = max(0, at_us - self._last_us)
             self._offset_us = min(offset, self._offset_us + passed * _CREEP_PPM // 1_000_000)
         self._last_us = at_us
+        if was_due:
+            self._due_us = now_us
         late_us = offset - self._offset_us
-        self.is_behind = late_us > (BEHIND_US // 2 if self.is_behind else BEHIND_US)
+        is_late = late_us > (BEHIND_US // 2 if self.is_behind else BEHIND_US)
+        self.is_behind = is_late and now_us - self._due_us > BEHIND_US // 2
 
     def capture_us(self, at_us: int) -> int:
         """When what has the source's time `at_us` was taken, by our clock."""
