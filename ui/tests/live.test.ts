@@ -371,15 +371,25 @@ class World {
 }
 
 test("it begins at the edge, not where the group begins", () => {
-  const world = new World();
-  world.part(7, true);
-  expect(world.screen.paused).toBe(false);
-  expect(world.screen.time).toBeGreaterThanOrEqual(7);
   const other = new World();
   other.screen.append = (part) => void other.screen.held.splice(0, 1, { start: 7, end: part.end }); // all of the group in one append
   for (let n = 0; n < 9; n += 1) other.part(7 + n / 10, n === 0);
   other.screen.onchange();
   expect(other.screen.time).toBeCloseTo(7.9 - FIRST_MARGIN_S - 0.1, 2);
+});
+
+test("it begins when there is enough, or with what there is when no more comes", () => {
+  vi.useFakeTimers();
+  const world = new World();
+  world.part(7, true);
+  expect(world.screen.paused).toBe(true);
+  vi.advanceTimersByTime(200);
+  expect(world.screen.paused).toBe(false);
+  expect(world.screen.time).toBe(7);
+  const other = new World();
+  other.burst(7, 7.4);
+  expect(other.screen.paused).toBe(false);
+  vi.useRealTimers();
 });
 
 test("a group that comes in bites is jumped through once, when it is here", () => {

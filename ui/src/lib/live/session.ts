@@ -20,6 +20,7 @@ const PARK_S = 30;
 const UNPARK_S = 12;
 const CREDIT_S = 20;
 const CREDIT_STEP_S = 3;
+const FIRST_WAIT_MS = 150;
 const SETTLE_S = 2;
 const SETTLE_EXCESS_S = 0.3;
 const HOP_S = 0.04;
@@ -52,6 +53,7 @@ export class Session {
   private offsets: { at: number; offset: number }[] = [];
   private windowAt = 0;
   private settleTimer: ReturnType<typeof setTimeout> | undefined;
+  private beginTimer: ReturnType<typeof setTimeout> | undefined;
   private pausedByHand = false;
 
   constructor(
@@ -94,7 +96,7 @@ export class Session {
     this.remember(now, part);
     if (this.begun && this.following) this.pace.arrived(this.level(), now);
     this.screen.append(part);
-    if (this.ahead() > PARK_S && !this.parked) {
+    if (this.begun && this.ahead() > PARK_S && !this.parked) {
       this.parked = true;
       this.source.close();
     }
@@ -154,6 +156,7 @@ export class Session {
 
   end(): void {
     clearTimeout(this.settleTimer);
+    clearTimeout(this.beginTimer);
     this.source.close();
   }
 
@@ -217,9 +220,17 @@ export class Session {
     }
   }
 
-  private begin(): void {
+  /** As soon as there is enough to go on with; what there is must do when no more comes for a moment. */
+  private begin(isEnough = false): void {
     const range = this.screen.ranges().at(-1);
     if (!range) return;
+    if (!isEnough && this.wanted === undefined && range.end - range.start < this.pace.margin) {
+      this.beginTimer ??= setTimeout(() => this.begin(true), FIRST_WAIT_MS);
+      return;
+    }
+    clearTimeout(this.beginTimer);
+    this.beginTimer = undefined;
+    if (this.begun) return;
     this.begun = true;
     this.begunAt = this.now();
     this.pace.begin(this.begunAt);
