@@ -44,34 +44,43 @@ class Announcements:
         if stripes > 1 and (seq - self._told_seq) % stripes == 0:
             return
         self._told_at, self._told_seq = now, seq
+        targets = self.targets()
+        if targets:
+            message = self._message()
+            for node in targets:
+                self._common.send(node, message)
+
+    def targets(self) -> tuple[NodeId, ...]:
+        """Who is told what we have, and what is free here."""
         if self._to is None:
             self._to = self._choose()
-        if self._to:
-            message = self._message()
-            for node in self._to:
-                self._common.send(node, message)
+        return self._to
 
     def _message(self) -> LiveHave:
         window = self._common.window
         return LiveHave(self._common.live, window.edge, window.told_bits(TOLD_PARTS))
 
     def _choose(self) -> tuple[NodeId, ...]:
-        """Not who feeds us everything, nor whom we feed everything; of those without a relation
-        a few, the nearest half and the longest known."""
+        """Neither who feeds us everything nor whom we feed everything. Of the others half the
+        nearest, and of the rest those who tell us in turn, so that pairs form."""
         common, stripes = self._common, self._common.stripes
-        related: list[NodeId] = []
-        others: list[Partner] = []
-        for node, partner in common.partners.items():
-            ties = sum(1 for feed in self._feeds if feed.parent == node)
-            ties += sum(1 for children in self._capacity.of if node in children)
-            if ties and ties < stripes:
-                related.append(node)
-            elif not ties:
-                others.append(partner)
+        partners = list(common.partners.values())
         most = common.limits.partners
-        near = sorted(others, key=lambda partner: partner.rtt_s)[: most // 2]
-        rest = [partner for partner in others if partner not in near]
-        return tuple(related + [partner.node for partner in (near + rest)[:most]])
+        if len(partners) > most:
+            partners.sort(key=lambda partner: partner.rtt_s)
+            rest = partners[most // 2 :]
+            rest.sort(key=lambda partner: -partner.told_us_at)
+            partners[most // 2 :] = rest
+        chosen: list[NodeId] = []
+        for partner in partners:
+            node = partner.node
+            ties = sum(1 for feed in self._feeds if feed.parent == node)
+            ties = max(ties, sum(1 for children in self._capacity.of if node in children))
+            if ties < stripes:
+                chosen.append(node)
+                if len(chosen) == most:
+                    break
+        return tuple(chosen)
 
     def heard(self, partner: Partner, message: LiveHave, now: float) -> bool:
         """Note it; True when it tells of parts that are not here."""
@@ -81,6 +90,7 @@ class Announcements:
         if edge < partner.edge and bits == partner.bits:
             return False
         partner.announced(edge, bits, now, common.part_s)
+        partner.told_us_at = now
         own = common.window.edge
         if edge > own:
             if own >= 0 and edge - own < TOLD_PARTS:

@@ -38,7 +38,7 @@ def is_able(common: Common, partner: Partner, feed: Feed, now: float) -> bool:
     if partner.edge < 0 or partner.avoid_until > now or partner.refused_until[stripe] > now:
         return False
     if now - partner.heard_at > STALE_S:
-        return partner.heard_at == partner.since  # it tells others: it has more than we need
+        return partner.told_us_at == 0.0  # it tells others, who are enough
     if not partner.is_fresh(stripe):
         return False
     return partner.edge >= common.window.edge - common.limits.behind_s / common.part_s

@@ -101,7 +101,8 @@ class Feeds:
             return
         partner.refused_until[feed.index] = now + common.spread(common.limits.refused_s)
         feed.hinted = names[: common.limits.hints]
-        self._dial(feed.hinted, now)
+        if not any(name in common.partners for name in feed.hinted):
+            self._dial(feed.hinted[:2], now)
         if node == feed.asked:
             feed.asked = None
             if message.nodes == ():
@@ -208,10 +209,31 @@ class Feeds:
         if self._common.window.edge < 0:
             return
         for feed in self.feeds:
-            is_wanting = not feed.is_flowing() or feed.leave_by < math.inf
+            is_wanting = not feed.is_flowing() or feed.leave_by < math.inf or node in feed.path
             is_child = node in self._children.capacity.of[feed.index]
             if node in feed.hinted and is_wanting and feed.asked is None and not is_child:
                 self.ask(feed, node, rtt_s, -1, now)
+
+    def climb(self, now: float) -> None:
+        """Under a parent that is clearly weaker, ask for its place: its own parent will take us in
+        and send it to us."""
+        common, capacity = self._common, self._children.capacity
+        for feed in self.feeds:
+            parent = common.partners.get(feed.parent) if feed.parent is not None else None
+            if parent is None or feed.asked is not None or len(feed.path) < 2 or parent.is_root:
+                continue
+            if max(1, parent.slots * common.limits.displace_ratio) > capacity.slots:
+                continue
+            above = feed.path[1]
+            if above in capacity.of[feed.index]:
+                continue
+            partner = common.partners.get(above)
+            if partner is None:
+                feed.hinted = (above,)
+                self._dial(feed.hinted, now)
+            elif partner.refused_until[feed.index] <= now and partner.avoid_until <= now:
+                self.ask(feed, above, partner.rtt_s, partner.edge, now)
+                return
 
     def _first(self, feed: Feed, edge: int) -> int:
         """From which part on: the oldest that is missing and not asked for, else the next."""
@@ -279,6 +301,8 @@ class Feeds:
         if owed > top:
             return math.inf
         patience = limits.silence_s + common.cadence.jitter_s[feed.index]
+        if not common.window.has(owed):  # nobody else has given it: all of us may be late
+            patience += common.stripes * common.part_s
         due = max(common.cadence.expected(owed, feed.since), feed.since)
         if not feed.has_flowed:
             patience = max(patience, 2.5 * common.part_s * common.stripes)

@@ -41,7 +41,13 @@ class Cadence:
         if not is_timely:
             return
         stripe = seq % len(self._lag)
-        off = now - pts_s - self._lag[stripe]
+        self._learn(stripe, now - pts_s - self._lag[stripe])
+
+    def repeated(self, seq: int, now: float) -> None:
+        """A part was pulled, and is pushed now: so late it would have been."""
+        self._learn(seq % len(self._lag), now - self.expected(seq, now))
+
+    def _learn(self, stripe: int, off: float) -> None:
         samples = self._samples[stripe]
         if not samples:
             self._lag[stripe] += off

@@ -78,7 +78,7 @@ class Limits:
     """A parent silent for that long after silence_s is avoided, for all stripes."""
     silences: int = 3
     """Shorter silences of a node before it is avoided as well; each counts for a minute."""
-    idle_partners: int = 16
+    idle_partners: int = 12
     """Linked nodes without a parent or child relation that are kept; the others are let go."""
     keep_ms: int = 2000
     """A child handed over keeps its feed so long: a dial, a join, a subscription and a part."""

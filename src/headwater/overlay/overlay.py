@@ -216,6 +216,8 @@ class Overlay:
         partner.pushed(seq, now, 256)
         if not self._feeds.pushed(partner, seq, now):
             self._partners.useless_part(partner, now)
+        elif self._feeds.feeds[seq % self._common.stripes].parent == source:
+            self._common.cadence.repeated(seq, now)
 
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
@@ -304,7 +306,7 @@ class Overlay:
         if now >= self._check_at:
             self._check(now)
         if now >= self._partners.tell_at:
-            self._partners.tell()
+            self._partners.tell(self._announcements.targets())
         if now >= self._tick_at:
             self._tick(now)
 
@@ -351,6 +353,7 @@ class Overlay:
                 if feed.parent is None and feed.asked is None:
                     wanted = common.limits.partners
                     self._wake(now)
+            self._feeds.climb(now)
             better = self._improvement.due(self._feeds.own_lag(), now)
             if better is not None:
                 common.counters.switches += 1

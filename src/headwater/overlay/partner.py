@@ -29,6 +29,8 @@ class Partner:
     """The newest part that it is known to have."""
     bits: int = 0
     """Bit i: it has `edge - i`."""
+    told_us_at: float = 0.0
+    """When it announced something last."""
     heard_at: float = 0.0
     """When its edge grew last."""
     lag_s: float = 0.0

@@ -1,6 +1,7 @@
 """Who takes part around us: LiveJoin in and out, who is let go, who has failed us. Pure."""
 
 import math
+from collections.abc import Iterable
 
 from headwater.overlay.capacity import Capacity
 from headwater.overlay.commands import Drop
@@ -96,14 +97,14 @@ class Partners:
         free = capacity.free.bit_length()
         return capacity.slots, free, self.flows(), 0 if free else capacity.weakest
 
-    def tell(self) -> None:
+    def tell(self, nodes: Iterable[NodeId]) -> None:
         self._told_at, self.tell_at = self.tell_at, math.inf
         status = self._status()
         if status == self._told:
             return
         self._told = status
         message = self._message(is_answer=True)
-        for node in self._common.partners:
+        for node in nodes:
             self._common.send(node, message)
 
     def tell_viewers(self) -> None:

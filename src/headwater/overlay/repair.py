@@ -130,13 +130,12 @@ class Repair:
         return again
 
     def _add_init(self, wanted: list[int]) -> None:
-        """The init of the newest keyframe, when it is older than all that."""
-        keys = self._common.window.keys
-        if keys:
-            init = keys[max(keys)]
-            if init not in self._common.window.inits and init not in wanted:
-                wanted.insert(0, init)
-                self.urgent_below = max(self.urgent_below, init + 1)
+        """The init of the newest part, when it is older than all that."""
+        window = self._common.window
+        init = window.init
+        if init >= 0 and init not in window.inits and init not in wanted:
+            wanted.insert(0, init)
+            self.urgent_below = max(self.urgent_below, init + 1)
 
     def _consider(self, seq: int, now: float) -> tuple[float, Partner | None]:
         """From whom to pull it now, or when to look again."""
@@ -164,7 +163,7 @@ class Repair:
         return until, partner
 
     def _due_at(self, seq: int, now: float) -> float:
-        if seq < self.urgent_below:
+        if seq < self.urgent_below or self._common.window.edge < 0:
             return -math.inf
         common, limits = self._common, self._common.limits
         stripe = seq % common.stripes
@@ -206,6 +205,6 @@ class Repair:
     def _forget(self, low: int) -> None:
         """Nobody waits any more for what lies below."""
         if len(self._asked) > self._common.limits.pulls // 2:
-            inits = self._common.window.keys.values()
-            for seq in [s for s in self._asked if s < low and s not in inits]:
+            init = self._common.window.init
+            for seq in [s for s in self._asked if s < low and s != init]:
                 self.arrived(seq)

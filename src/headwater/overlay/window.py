@@ -10,7 +10,7 @@ class Window:
 
     Shape: `width` parts back from the edge, the keyframes among them, `max_inits` inits."""
 
-    __slots__ = ("_full", "_max_inits", "bits", "edge", "inits", "keys", "width")
+    __slots__ = ("_full", "_max_inits", "bits", "edge", "init", "inits", "keys", "width")
 
     def __init__(self, width: int, max_inits: int) -> None:
         self.width, self._max_inits = width, max_inits
@@ -19,6 +19,8 @@ class Window:
         self.keys: dict[int, int] = {}
         """Keyframes that are here: their number, and that of the init they need."""
         self.inits: dict[int, None] = {}
+        self.init = -1
+        """The init that the edge needs."""
 
     @property
     def base(self) -> int:
@@ -41,7 +43,7 @@ class Window:
         ahead = seq - self.edge
         if ahead > 0:
             self.bits = (self.bits << ahead | 1) & self._full if ahead < self.width else 1
-            self.edge = seq
+            self.edge, self.init = seq, info.init
         else:
             bit = 1 << -ahead
             if -ahead >= self.width:
