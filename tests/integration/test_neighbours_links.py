@@ -1,6 +1,7 @@
 """Who ends up linked with whom: dialling, both at once, limits, bans, meshes, coming back."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +21,7 @@ from neighbour_nodes import (
 from headwater.errors import Forbidden, LocalUsageError, NodeError, Unavailable
 from headwater.link.iroh import bind
 from headwater.link.memory import MemoryLink, Network
-from headwater.link.port import LinkClosed, Stream
+from headwater.link.port import Link, LinkClosed, Stream
 from headwater.node import neighbour_kept
 from headwater.node.config import LinkConfig
 from headwater.node.neighbour_hello import Refused, WrongMesh
@@ -35,8 +36,12 @@ async def dialled(a: Person, b: Person) -> None:
 
 
 async def attempt(a: Person, b: Person) -> bool:
+    return await attempt_at(a, b, b.addresses)
+
+
+async def attempt_at(a: Person, b: Person, addresses: Sequence[str]) -> bool:
     try:
-        await a.neighbours.dial(b.node, b.addresses)
+        await a.neighbours.dial(b.node, addresses)
     except NodeError:
         return False
     return True
@@ -386,5 +391,34 @@ def test_who_is_blocked_while_a_dial_is_under_way_gets_no_link() -> None:
             blocked.clear()
             a = person(memory_endpoint(network, first), first, blocked=blocked)
             b = person(memory_endpoint(network, second), second)
+
+    asyncio.run(check())
+
+
+def test_who_has_moved_is_dialled_there_although_a_dial_to_the_old_place_is_under_way() -> None:
+    async def check() -> None:
+        network, is_stuck, release = Network(), asyncio.Event(), asyncio.Event()
+        first, second = keys(2)
+        endpoint = memory_endpoint(network, first)
+        connect = endpoint.connect
+
+        async def connect_or_hang(node: NodeId, addresses: Sequence[str]) -> Link:
+            if "old" not in addresses:
+                return await connect(node, addresses)
+            is_stuck.set()
+            await release.wait()
+            raise Unavailable("nobody is there")
+
+        endpoint.connect = connect_or_hang  # type: ignore[method-assign,assignment]
+        a, b = person(endpoint, first), person(memory_endpoint(network, second), second)
+        async with living(a, b), asyncio.TaskGroup() as group:
+            old = group.create_task(attempt_at(a, b, ["old"]), name="old")
+            await is_stuck.wait()
+            new = group.create_task(attempt(a, b), name="new")
+            same = group.create_task(attempt_at(a, b, ["old"]), name="same")
+            await asyncio.sleep(0)
+            release.set()
+            assert (await old, await new, await same) == (False, True, False)
+            assert set(a.neighbours.connected()) == {b.node}
 
     asyncio.run(check())

@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 
+_Dial = asyncio.Task[Neighbour | NodeError]
+
+
 class Neighbours:
     """All of them. From the event loop's thread only."""
 
@@ -56,7 +59,8 @@ class Neighbours:
         self._neighbours: dict[NodeId, Neighbour] = {}
         self._claims = Claims(endpoint.node, config.max_peers)
         self._bans, self._blocked = Bans(), blocked
-        self._dials: dict[NodeId, asyncio.Task[Neighbour | NodeError]] = {}
+        self._dials: dict[NodeId, tuple[_Dial, frozenset[str]]] = {}
+        """Under way, and the addresses that each tries."""
         self._arrivals: dict[NodeId, asyncio.Event] = {}
         self._keeper = Keeper(self.dial)
         self._group: asyncio.TaskGroup | None = None
@@ -110,7 +114,8 @@ class Neighbours:
     # Out
 
     async def dial(self, node: NodeId, addresses: Sequence[str]) -> Neighbour:
-        """The neighbour, now: the link that is there, the dial under way, or a new one.
+        """The neighbour, now: the link that is there, the dial under way, or a new one. A dial
+        under way that does not try all of `addresses` is waited for, then these are tried.
 
         Raises: Unavailable, WrongMesh, RemoteProtocolError; Forbidden when it is banned;
         LocalUsageError when it is this node itself."""
@@ -122,15 +127,19 @@ class Neighbours:
         self._refuse_banned(node)
         if self._group is None:
             raise Unavailable("this node is not running")
-        task = self._dials.get(node)
-        if task is None:
-            name = f"neighbours.dial.{short_id(node)}"
-            task = self._group.create_task(self._dial(node, addresses), name=name)
-            self._dials[node] = task
-        await asyncio.wait([task])  # not awaited itself: others may be waiting for it as well
-        if task.cancelled():
+        while (under_way := self._dials.get(node)) is not None:
+            task, tried = under_way
+            outcome = await _outcome(task)
+            if not isinstance(outcome, NodeError):
+                return outcome
+            if tried.issuperset(addresses):
+                raise outcome
+        if self._group is None:
             raise Unavailable("this node is stopping")
-        outcome = task.result()
+        name = f"neighbours.dial.{short_id(node)}"
+        task = self._group.create_task(self._dial(node, addresses), name=name)
+        self._dials[node] = task, frozenset(addresses)
+        outcome = await _outcome(task)
         if isinstance(outcome, NodeError):
             raise outcome
         return outcome
@@ -314,3 +323,11 @@ class Neighbours:
     def _punish(self, node: NodeId, reason: str) -> None:
         self.counters.hostile += 1
         self.ban(node, reason)
+
+
+async def _outcome(dial: _Dial) -> Neighbour | NodeError:
+    """What came of it. Raises: Unavailable when it was ended."""
+    await asyncio.wait([dial])  # not awaited itself: others may be waiting for it as well
+    if dial.cancelled():
+        raise Unavailable("this node is stopping")
+    return dial.result()
