@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import signal
 import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -123,16 +124,21 @@ def test_a_wrong_key_is_refused_and_the_right_one_still_works() -> None:
 def test_a_wrong_key_while_on_air_disturbs_nobody() -> None:
     async def scenario() -> Run:
         async with Studio() as studio:
-            right = await studio.publish(CLIP)
+            right = await studio.publish(replace(CLIP, seconds=30))
             await studio.until(lambda run: bool(run.fragments))
             wrong = await studio.publish(CLIP, "guessed")
-            await studio.until(is_waiting_again)
-            await right.wait()
+            await studio.until(lambda run: "wrong key" in run.told)
             assert await wrong.wait() != 0
+            made = len(studio.run.parts)
+            await studio.until(lambda run: len(run.parts) > made + 3)
+            right.kill()
+            await right.wait()
             return studio.run
 
     run = asyncio.run(scenario())
-    assert play(joined(run.parts)).numbers == list(range(45))
+    (parts,) = epochs(run.parts)
+    numbers = play(joined(parts)).numbers
+    assert numbers == list(range(len(numbers)))
     refused = next(state for state in run.states if "wrong key" in state.message)
     assert refused == IngestState("on", refused.message)
 
@@ -166,3 +172,65 @@ def test_a_port_in_use_is_told() -> None:
         (failed,) = asyncio.run(scenario())
     assert isinstance(failed, IngestState) and failed.state == "failed"
     assert str(port) in failed.message and "another port" in failed.message
+
+
+ODD = {
+    "b-frames": (replace(CLIP, b_frames=2), "encoding"),
+    "keyframes far apart": (replace(CLIP, seconds=3.2, gop_s=10), "keyframe interval"),
+    "no sound": (replace(CLIP, has_audio=False), "no sound"),
+    "slower than time": (replace(CLIP, seconds=0.8, speed=0.5), "passed on"),
+    "clock forward": (replace(CLIP, jumps_s={20: 100.0}), "jumped 100.0 s forward"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_encoders_lose_no_picture(kind: str) -> None:
+    clip, words = ODD[kind]
+
+    async def scenario() -> Run:
+        async with Studio() as studio:
+            encoder = await studio.publish(clip)
+            await studio.until(is_waiting_again)
+            await encoder.wait()
+            return studio.run
+
+    run = asyncio.run(scenario())
+    assert words in run.told
+    numbers = [n for epoch in epochs(run.parts) for n in play(joined(epoch)).numbers]
+    first_key = 30 if kind == "clock forward" else 20  # what follows a jump waits for a keyframe
+    assert [n for n in numbers if n is not None and not 20 <= n < first_key] == [
+        n for n in range(int(clip.seconds * 30)) if not 20 <= n < first_key
+    ]
+    for before, after in pairwise(run.parts):
+        assert before.pts_us + before.duration_us == after.pts_us
+
+
+def test_sound_alone_by_rtmp() -> None:
+    async def scenario() -> Run:
+        async with Studio() as studio:
+            encoder = await studio.publish(replace(CLIP, has_video=False))
+            await studio.until(is_waiting_again)
+            await encoder.wait()
+            return studio.run
+
+    run = asyncio.run(scenario())
+    assert run.parts[0].media_type.startswith("audio/mp4")
+    assert len(play(joined(run.parts)).beeps_s) == 3
+
+
+def test_an_encoder_back_again_takes_the_place_of_its_frozen_self() -> None:
+    async def scenario() -> Run:
+        async with Studio() as studio:
+            frozen = await studio.publish(replace(CLIP, seconds=30))
+            await studio.until(lambda run: len(run.fragments) >= 3)
+            frozen.send_signal(signal.SIGSTOP)
+            back = await studio.publish(replace(CLIP, seconds=0.5, first=1000))
+            await studio.until(lambda run: len(epochs(run.parts)) == 2)
+            await studio.until(is_waiting_again)
+            frozen.kill()
+            await frozen.wait()
+            await back.wait()
+            return studio.run
+
+    run = asyncio.run(scenario())
+    assert play(joined(epochs(run.parts)[-1])).numbers == list(range(1000, 1015))
