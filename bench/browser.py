@@ -8,7 +8,17 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tools.browser import ADVICE, find
 
-__all__ = ["LIMIT_MS", "Start", "browser", "buffered", "page_of", "play", "seek"]
+__all__ = [
+    "AFTER_CLICK",
+    "LIMIT_MS",
+    "WATCHER",
+    "Start",
+    "browser",
+    "buffered",
+    "page_of",
+    "play",
+    "seek",
+]
 
 LIMIT_MS = 30_000
 """A picture that never comes counts as this much."""

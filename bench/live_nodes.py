@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from headwater.errors import NodeError
 from headwater.lab.cluster import Cluster, LabNode
 from headwater.link.topology import Topology, write_topology
 
-__all__ = ["Watcher", "on_air", "start_all"]
+__all__ = ["Watcher", "heard_of", "on_air", "start_all"]
 
 _HEADER = struct.Struct(">QQQIB3x")
 """Before each part: number, time shown, time taken, duration, flags. web/gateway/live_frames.py"""
@@ -36,6 +37,7 @@ class Watcher:
     order: list[int] = field(default_factory=list)
     gaps: int = 0
     size_bytes: int = 0
+    _inits: set[int] = field(default_factory=set)
 
     async def run(self) -> None:
         """Until cancelled or the node ends."""
@@ -53,11 +55,15 @@ class Watcher:
             return
         seq, _, taken_us, _, flags = _HEADER.unpack_from(message)
         if flags & _IS_INIT:
+            self._inits.add(seq)
             return
         self.arrived.setdefault(seq, now)
         self.taken_us.setdefault(seq, taken_us)
         self.order.append(seq)
         self.size_bytes += len(message) - _HEADER.size
+
+    def inits_between(self, first: int, last: int) -> int:
+        return sum(first <= seq <= last for seq in self._inits)
 
     @property
     def duplicates(self) -> int:
@@ -87,8 +93,12 @@ async def on_air(nodes: Sequence[LabNode], **options: Any) -> str:
     made = await asyncio.to_thread(nodes[0].api.post, "/api/v1/lives", asked)
     live = str(made["id"])
     for node in nodes[1:]:
-        await until(f"{node.name} has heard of the live", lambda node=node: _knows(node, live))
+        await heard_of(node, live)
     return live
+
+
+async def heard_of(node: LabNode, live: str) -> None:
+    await until(f"{node.name} has heard of the live", partial(_knows, node, live))
 
 
 async def _knows(node: LabNode, live: str) -> Any:
