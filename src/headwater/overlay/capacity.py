@@ -66,11 +66,16 @@ class Capacity:
         self.slots = max(least, self.given - self._withheld)
 
     def has_room(self, stripe: int) -> bool:
-        """A source spreads its slots evenly: a stripe that does not leave it reaches nobody."""
+        """A source spreads its slots evenly: a stripe that does not leave it reaches nobody. Who
+        serves much does so more or less: copies of one part leave one after the other."""
         if self.used >= self.slots:
             return False
         share = -(-self.slots // self._stripes)
-        return not self._is_source or len(self.of[stripe]) < share
+        if not self._is_source:
+            if self.slots < 2 * self._stripes:
+                return True
+            share += share // 2
+        return len(self.of[stripe]) < share
 
     def add(self, node: NodeId, stripe: int, first: int, slots: int) -> Child:
         child = self.of[stripe][node] = Child(node, stripe, first, slots)

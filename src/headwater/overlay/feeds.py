@@ -29,6 +29,8 @@ WALK_S = 0.5
 RETIRE_S = 1.0
 """A former parent is let go after that even if the new one has not flowed yet."""
 LOOP_S = 3.0
+STRONG = 2
+"""Times all stripes: who can serve so much is of use near the source."""
 KEY_WEIGHT = 1.5
 """A keyframe's part takes a parent's uplink that much longer than the mean part."""
 
@@ -63,7 +65,7 @@ class Feeds:
             common.counters.loops += 1
             partner.refused_until[feed.index] = now + common.spread(LOOP_S)
             common.send(node, Unsubscribe(common.live, feed.index))
-            self.seek(feed, now)
+            self._seek_if_wanting(feed, now)
             return
         self._adopt(feed, partner, message.ancestors, now)
 
@@ -101,7 +103,8 @@ class Feeds:
             return
         partner.refused_until[feed.index] = now + common.spread(common.limits.refused_s)
         feed.hinted = names[: common.limits.hints]
-        if not any(name in common.partners for name in feed.hinted):
+        is_wanting = not feed.is_flowing() or node == feed.parent
+        if is_wanting and not any(name in common.partners for name in feed.hinted):
             self._dial(feed.hinted[:2], now)
         if node == feed.asked:
             feed.asked = None
@@ -109,7 +112,7 @@ class Feeds:
                 partner.free = 0
         if node == feed.parent:
             feed.leave_by = now + message.keep_ms / 1000
-        self.seek(feed, now)
+        self._seek_if_wanting(feed, now)
 
     def path_changed(self, partner: Partner, message: Path, now: float) -> None:
         common, feed, node = self._common, self.feeds[message.stripe], partner.node
@@ -195,6 +198,10 @@ class Feeds:
             feed.walk_at = now + common.spread(WALK_S)
         self.ask(feed, found[0].node, found[0].rtt_s, found[0].edge, now)
 
+    def _seek_if_wanting(self, feed: Feed, now: float) -> None:
+        if not feed.is_flowing() or feed.leave_by < math.inf:
+            self.seek(feed, now)
+
     def ask(self, feed: Feed, node: NodeId, rtt_s: float, edge: int, now: float) -> None:
         """`edge`: of that node; used while nothing is here."""
         common = self._common
@@ -215,25 +222,35 @@ class Feeds:
                 self.ask(feed, node, rtt_s, -1, now)
 
     def climb(self, now: float) -> None:
-        """Under a parent that is clearly weaker, ask for its place: its own parent will take us in
-        and send it to us."""
+        """Who is strong belongs near the source: ask one of the ancestors, the parent excepted,
+        unless it is sure that nobody there would give way."""
         common, capacity = self._common, self._children.capacity
-        for feed in self.feeds:
-            parent = common.partners.get(feed.parent) if feed.parent is not None else None
-            if parent is None or feed.asked is not None or len(feed.path) < 2 or parent.is_root:
-                continue
-            if max(1, parent.slots * common.limits.displace_ratio) > capacity.slots:
-                continue
-            above = feed.path[1]
-            if above in capacity.of[feed.index]:
-                continue
-            partner = common.partners.get(above)
-            if partner is None:
-                feed.hinted = (above,)
-                self._dial(feed.hinted, now)
-            elif partner.refused_until[feed.index] <= now and partner.avoid_until <= now:
-                self.ask(feed, above, partner.rtt_s, partner.edge, now)
-                return
+        deep = [feed for feed in self.feeds if self._may_climb(feed)]
+        if not deep or capacity.slots < 1:
+            return
+        feed = max(deep, key=lambda each: len(each.path))
+        parent = common.partners.get(feed.parent) if feed.parent is not None else None
+        is_upside_down = parent is not None and self._is_weaker(parent.slots)
+        if not is_upside_down and capacity.slots < STRONG * common.stripes:
+            return
+        above = feed.path[1] if is_upside_down else common.rng.choice(feed.path[1:])
+        if above in capacity.of[feed.index]:
+            return
+        partner = common.partners.get(above)
+        if partner is None:
+            feed.hinted = (above,)
+            self._dial(feed.hinted, now)
+            return
+        is_open = partner.refused_until[feed.index] <= now and partner.avoid_until <= now
+        if is_open and (partner.free > 0 or self._is_weaker(partner.weakest)):
+            self.ask(feed, above, partner.rtt_s, partner.edge, now)
+
+    def _may_climb(self, feed: Feed) -> bool:
+        return feed.is_flowing() and feed.asked is None and len(feed.path) > 1
+
+    def _is_weaker(self, slots: int) -> bool:
+        ratio = self._common.limits.displace_ratio
+        return max(1, slots * ratio) <= self._children.capacity.slots
 
     def _first(self, feed: Feed, edge: int) -> int:
         """From which part on: the oldest that is missing and not asked for, else the next."""
@@ -292,7 +309,7 @@ class Feeds:
                 2 * self._common.limits.refused_s
             )
         feed.asked = None
-        self.seek(feed, now)
+        self._seek_if_wanting(feed, now)
 
     def _overdue_at(self, feed: Feed, top: int, now: float) -> float:
         """When the parent counts as silent; never, unless parts are known that it owes."""
