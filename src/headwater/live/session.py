@@ -169,7 +169,7 @@ class Session:
     def rate_bytes_s(self) -> float:
         """Of the stream, over what is in memory; 0 while there is little."""
         ring = self.shelf.ring
-        first, last = ring.get(ring.oldest), ring.get(ring.edge)
+        first, last = ring.get(ring.next_key(0) or 0), ring.get(ring.edge)
         span_s = (last.info.pts_us - first.info.pts_us) / 1e6 if first and last else 0.0
         return ring.held_bytes / span_s if span_s >= 0.5 else 0.0
 
