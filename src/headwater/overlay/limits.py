@@ -108,7 +108,7 @@ class Limits:
     child or our uplink is too slow..."""
     backlog_for_s: float = 1.0
     """...when it lasts."""
-    calm_s: float = 20.0
+    calm_s: float = 3.0
     """After that long without backlog a slot that was taken away is given out again."""
     repair_share: float = 0.25
     """Of the uplink, for pulls by others."""
