@@ -77,7 +77,6 @@ def test_what_is_missing_at_first_and_breaks_off_is_asked_for_again(tmp_path: Pa
 
 def test_a_recording_elsewhere_ends(tmp_path: Path) -> None:
     """It comes at once, but is shown at its own pace."""
-    raw = stream(tmp_path, Clip(seconds=1))
     path = tmp_path / "clip.webm"
     write(Clip(seconds=1, video="libvpx", audio="libopus"), str(path))
     raw = path.read_bytes()
@@ -99,3 +98,18 @@ def test_a_playlist_reaches_no_file(tmp_path: Path, target: str) -> None:
     run, server = run_of([answer, NOT_FOUND], "live.m3u8", lambda run: waits(run) == 1)
     assert server.asked
     assert not run.parts
+
+
+@pytest.mark.parametrize("source", ["camera:/dev/no-such-camera", "screen::77"])
+def test_a_device_that_is_not_there_ends_it_and_is_named(source: str) -> None:
+    run = asyncio.run(made_of(LiveOptions(source)))
+    assert [state.state for state in run.states] == ["starting", "failed"]
+    assert source.partition(":")[2] in run.told
+
+
+def test_a_file_that_is_gone_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    for name in ("empty.mp4", "gone.mp4"):
+        run = asyncio.run(made_of(LiveOptions(str(tmp_path / name))))
+        assert [state.state for state in run.states] == ["failed"]
+        assert name in run.told

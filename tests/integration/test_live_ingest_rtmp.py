@@ -15,7 +15,14 @@ import pytest
 from live_clips import Clip, epochs, joined, play
 from live_runs import Run
 
-from headwater.media.live_ingest import IngestState, LiveOptions, MadePart, ingest
+from headwater.errors import LocalUsageError
+from headwater.media.live_ingest import (
+    IngestState,
+    LiveOptions,
+    MadePart,
+    check_source,
+    ingest,
+)
 
 CLIP = Clip(seconds=1.5, is_paced=True)
 OPTIONS = LiveOptions("rtmp://127.0.0.1:0/live/secret")
@@ -170,6 +177,8 @@ def test_a_port_in_use_is_told() -> None:
                 return [piece async for piece in said]
 
         (failed,) = asyncio.run(scenario())
+        with pytest.raises(LocalUsageError, match=str(port)):
+            check_source(LiveOptions(f"rtmp://127.0.0.1:{port}/live/secret"))
     assert isinstance(failed, IngestState) and failed.state == "failed"
     assert str(port) in failed.message and "another port" in failed.message
 

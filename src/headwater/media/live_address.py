@@ -1,6 +1,7 @@
 """What a live's source is, told by how it is written; and whether it can work at all."""
 
 import os
+import socket
 import stat
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,15 @@ from headwater.media.live_options import LiveOptions
 from headwater.media.regular import read_head
 from headwater.media.signature import HEAD_BYTES, may_be_media
 
-__all__ = ["NETWORK", "RtmpAddress", "check_source", "device_of", "kind_of", "rtmp_address"]
+__all__ = [
+    "NETWORK",
+    "RtmpAddress",
+    "check_source",
+    "device_of",
+    "kind_of",
+    "listen_at",
+    "rtmp_address",
+]
 
 NETWORK = ("http", "https", "rtsp", "rtsps", "udp", "tcp", "rtmps")
 """Schemes that are read from; `rtmp` listens."""
@@ -58,7 +67,7 @@ def check_source(options: LiveOptions) -> None:
     if kind == "file":
         _check_file(options.source)
     elif kind == "rtmp":
-        rtmp_address(options.source, options.rtmp_key)
+        listen_at(rtmp_address(options.source, options.rtmp_key)).close()
     elif kind in ("screen", "camera"):
         _check_device(kind, device_of(options.source))
     elif kind == "push" and options.feed is None:
@@ -117,6 +126,18 @@ def rtmp_address(source: str, key: str = "") -> RtmpAddress:
     if not key:
         raise LocalUsageError(f"{source} has no key, so anybody could take its place: {form}")
     return RtmpAddress(parts.hostname, port, app, key)
+
+
+def listen_at(address: RtmpAddress) -> socket.socket:
+    """Raises: LocalUsageError."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family)
+    except OSError as error:
+        raise LocalUsageError(
+            f"cannot listen at {address.host}:{address.port}: {error.strerror or error}. Choose"
+            " another port, or end the program that has it"
+        ) from error
 
 
 def device_of(source: str) -> Device:

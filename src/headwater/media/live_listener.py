@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from headwater.errors import LocalUsageError, RemoteProtocolError
-from headwater.media.live_address import RtmpAddress
+from headwater.errors import RemoteProtocolError
+from headwater.media.live_address import RtmpAddress, listen_at
 from headwater.media.live_rtmp import Publisher
 
 __all__ = ["Listener"]
@@ -36,14 +36,7 @@ class Listener:
 
     def __init__(self, address: RtmpAddress, tell: Callable[[str], None]) -> None:
         self._address, self._tell = address, tell
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        try:
-            self._socket = socket.create_server((address.host, address.port), family=family)
-        except OSError as error:
-            raise LocalUsageError(
-                f"cannot listen at {address.host}:{address.port}: {error.strerror or error}."
-                " Choose another port, or end the program that has it"
-            ) from error
+        self._socket = listen_at(address)
         self._socket.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._socket, selectors.EVENT_READ)

@@ -50,7 +50,7 @@ def open_remote(url: str) -> Iterator[InputContainer]:
 @contextmanager
 def open_device(source: str, fps: int) -> Iterator[InputContainer]:
     """Raises: LocalUsageError, which says what to do; Unavailable when it is there, but busy."""
-    device = device_of(source)
+    device, what = device_of(source), source.partition(":")[0]
     options = _GRABBING[device.grabber] | {"framerate": str(fps or _DEFAULT_FPS)}
     try:
         try:
@@ -59,11 +59,13 @@ def open_device(source: str, fps: int) -> Iterator[InputContainer]:
             del options["framerate"]  # it has a rate of its own
             container = _open(device.grabber, device.name, options)
     except (av.error.FileNotFoundError, av.error.InvalidDataError) as error:
-        raise LocalUsageError(f"there is no {source} {device.name}: {plain(error)}") from error
+        raise LocalUsageError(
+            f"the {what} {device.name} is not there: {plain(error)}. Name another after {what}:"
+        ) from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise Unavailable(
-            f"{source} {device.name} cannot be opened: {plain(error)}. Another program may have it,"
-            " or this one may not use it"
+            f"the {what} {device.name} cannot be opened: {plain(error)}. Another program may have"
+            " it, or this one may not use it"
         ) from error
     with container:
         yield container

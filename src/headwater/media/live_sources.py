@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -12,7 +13,7 @@ import av
 import av.subtitles.stream
 from av.container import InputContainer
 
-from headwater.errors import LocalUsageError, MediaError, NodeError
+from headwater.errors import MediaError, NodeError
 from headwater.media.live_address import NETWORK, kind_of, rtmp_address
 from headwater.media.live_file import FileSource
 from headwater.media.live_listener import Listener
@@ -51,9 +52,10 @@ def run_source(job: Job, say: Say, receive: Callable[[], Frame]) -> None:
     elif kind == "rtmp":
         _run_rtmp(job, maker, say)
     elif kind in NETWORK:
-        _run_again(maker, say, lambda: open_remote(job.source), "the source")
+        _run_again(maker, say, partial(open_remote, job.source), "the source")
     elif kind in ("screen", "camera"):
-        _run_again(maker, say, lambda: open_device(job.source, job.fps), f"the {kind}")
+        open_it = partial(open_device, job.source, job.fps)
+        _run_again(maker, say, open_it, f"the {kind}", may_come_later=False)
     else:
         with open_media(Path(job.source)) as container:
             shut_doors()
@@ -120,7 +122,12 @@ def _run_sealed(maker: Maker, file: object, how: dict[str, str]) -> None:
 
 
 def _run_again(
-    maker: Maker, say: Say, open_it: Callable[[], AbstractContextManager[InputContainer]], what: str
+    maker: Maker,
+    say: Say,
+    open_it: Callable[[], AbstractContextManager[InputContainer]],
+    what: str,
+    *,
+    may_come_later: bool = True,
 ) -> None:
     """Whenever it ends or fails, after a pause that grows while nothing comes."""
     failures = 0
@@ -135,10 +142,9 @@ def _run_again(
                 maker.run(source.tracks, source.items())
                 if is_whole:
                     return
-        except LocalUsageError:
-            if maker.end_us == 0:
-                raise
         except (NodeError, av.FFmpegError, OSError) as error:
+            if maker.end_us == 0 and not may_come_later:
+                raise
             why = str(error)
         failures = 0 if maker.end_us > began_us else failures + 1
         wait_s = _RETRIES_S[min(failures, len(_RETRIES_S) - 1)]
