@@ -44,6 +44,8 @@ class ChildFeed:
         """Of both."""
         self._has_work = asyncio.Event()
         self._stream: Stream | None = None
+        self._is_over = False
+        """The child wants no more."""
         self._is_stale = False
         """The stream is to be given up for a new one."""
         self._least_group = 0
@@ -51,7 +53,8 @@ class ChildFeed:
 
     def put(self, part: LivePart) -> None:
         """Push it, after what was put before."""
-        if part.info.group < self._least_group and not part.info.is_init:
+        is_left_out = part.info.group < self._least_group and not part.info.is_init
+        if is_left_out or self._is_over:
             return
         self._waiting.append((part, self._clock()))
         self._bytes += len(part.frame)
@@ -92,6 +95,7 @@ class ChildFeed:
         finally:
             if self._stream is not None:
                 self._stream.reset()
+            self._is_over, self._bytes = True, 0
             self._waiting.clear()
             self._sent.clear()
 
