@@ -76,7 +76,7 @@ def play(timeline: Timeline, infos: list[PartInfo]) -> Playlist:
 
 
 def begun(infos: list[PartInfo]) -> Timeline:
-    return Timeline(Targets.of([info for info in infos if not info.is_init][:6]))
+    return Timeline(Targets.of([info for info in infos if not info.is_init][:9]))
 
 
 def test_our_parts_are_the_parts_and_groups_are_the_segments() -> None:
@@ -100,6 +100,16 @@ def test_a_picture_a_part_is_put_together_to_a_tenth_of_a_second() -> None:
     assert found.segments[0].parts[1].uri == "part/4.m4s"
 
 
+def test_lengths_that_alternate_are_taken_in_pairs() -> None:
+    source = Source()
+    infos = [source.new_init()]
+    for _ in range(4):
+        infos += source.group_of(*[80_000, 120_000] * 5)
+    found = play(begun(infos), infos)
+    assert found.part_target_s == 0.2
+    assert {len(s.parts) for s in found.segments[:3]} == {5}
+
+
 def test_the_short_end_of_a_group_is_its_last_part() -> None:
     source = Source()
     infos = [source.new_init()]
@@ -120,7 +130,7 @@ def test_frames_that_come_as_they_like_make_parts_that_keep_the_rule(
 ) -> None:
     source = Source()
     infos = [source.new_init()]
-    infos += source.group_of(120_000, 20_000, 120_000, 60_000, 120_000, 120_000)
+    infos += source.group_of(*[1000 * n for n in (120, 20, 60, 120, 20, 20, 90, 120, 30)])
     for group in groups:
         infos += source.group_of(*group)
     timeline = begun(infos)

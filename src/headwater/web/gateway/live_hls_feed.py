@@ -16,7 +16,7 @@ __all__ = ["HlsFeed", "HlsFeeds"]
 log = logging.getLogger(__name__)
 
 BACK_S = -10.0
-PARTS_TO_JUDGE = 5
+PARTS_TO_JUDGE = 8
 """Their lengths tell the part target, which then stays."""
 IDLE_S = 30.0
 SWEEP_S = 5.0

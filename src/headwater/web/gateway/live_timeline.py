@@ -3,8 +3,9 @@
 Theory of operation. RFC 8216bis wants partial segments that are never longer than the part target
 and, but for the last of a segment, never shorter than 85 % of it; and neither this nor the target
 duration may ever change. Our parts are cut at frames: at a steady frame rate all have one length,
-and each is a partial segment. Very short ones, and those of a source whose frames come as they
-like, are put together until they satisfy the rule.
+and each is a partial segment. Very short ones, those of 25 frames a second (which alternate between
+two lengths) and those of a source whose frames come as they like are put together until they
+satisfy the rule.
 """
 
 import math
@@ -18,6 +19,7 @@ from headwater.wire.live import PartInfo
 __all__ = ["Chunk", "Segment", "Targets", "Timeline"]
 
 LEAST_PART_S = 0.1
+MOST_PART_S = 1.0
 LEAST_FILL = 0.85
 LEAST_SEGMENT_S = 0.9
 """A source whose every picture is a keyframe still makes segments of about a second."""
@@ -40,12 +42,7 @@ class Targets:
         lengths = [part.duration_us for part in parts if part.duration_us]
         # the last part of a group is as short as it has to be
         whole = [a.duration_us for a, b in pairwise(parts) if a.duration_us and not b.is_key]
-        judged = whole or lengths or [round(LEAST_PART_S * 1e6)]
-        longest = max(judged) / 1e6
-        if min(judged) >= LEAST_FILL * longest * 1e6:
-            part_s = longest * math.ceil(LEAST_PART_S / longest - 0.05)
-        else:
-            part_s = longest / (1 - LEAST_FILL)
+        part_s = _part_target_s(whole or lengths or [round(LEAST_PART_S * 1e6)])
         keys = [part.pts_us for part in parts if part.is_key]
         group_s = max((b - a for a, b in pairwise(keys)), default=0) / 1e6
         segment_s = min(max(math.ceil(group_s), TARGET_S.start), TARGET_S[-1])
@@ -197,6 +194,17 @@ class Timeline:
         self.kept.append(Segment(self._number, first.init, first.capture_us, is_other))
         self._number += 1
         self._is_broken = False
+
+
+def _part_target_s(lengths_us: Sequence[int]) -> float:
+    """The shortest that as many parts as it takes, one after the other, all fill."""
+    for count in range(1, len(lengths_us) // 2 + 1 or 2):
+        starts = range(len(lengths_us) - count + 1)
+        sums_us = [sum(lengths_us[at : at + count]) for at in starts]
+        is_even = min(sums_us) >= LEAST_FILL * max(sums_us)
+        if is_even and max(sums_us) >= 0.95e6 * LEAST_PART_S:
+            return max(sums_us) / 1e6
+    return min(max(lengths_us) / 1e6 / (1 - LEAST_FILL), MOST_PART_S)
 
 
 def _length_s(parts: Iterable[PartInfo]) -> float:
