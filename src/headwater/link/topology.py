@@ -115,6 +115,6 @@ def write_topology(topology: Topology, file: Path) -> None:
         lines.append(f"[node.{json.dumps(name)}]")
         near = ", ".join(json.dumps(other) for other in place.neighbours)
         lines.append(f"neighbours = [{near}]")
-        for key in ("uplink_mbit", "delay_ms", "loss_percent"):
-            lines.append(f"{key} = {getattr(place, key)}")
+        keys = ("uplink_mbit", "delay_ms", "loss_percent")
+        lines += [f"{key} = {getattr(place, key)}" for key in keys]
     file.write_text("\n".join(lines) + "\n", "utf-8")
