@@ -29,6 +29,9 @@ PURE = (
     "headwater.catalog.sync",
     "headwater.catalog.words",
     "headwater.link.liveness",
+    "headwater.live.limits",
+    "headwater.live.runs",
+    "headwater.live.uplink",
     "headwater.web.gateway.ranges",
 )
 """Cores: what leaves is data, what enters is data and `now`."""

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 from headwater.live.participation import Participation
 from headwater.wire.items import Item, LiveEntry, sign_item
 
-__all__ = ["Announcer"]
+__all__ = ["Announcer", "viewers_of"]
 
 RENEW_S = 10.0
 """Others forget an entry after 45 s."""
+CHANGED_S = 2.0
+"""At most so often because the number of viewers has changed."""
 ENDED_FOR_S = 600.0
 """A live that has ended is told of for so long, for those who kept it and were away."""
 
@@ -34,6 +36,11 @@ class Announcer:
         """Raises: ValueError when nobody would take it."""
         sign_item(self._key, entry)
 
+    def is_due(self, own: Participation, now: float) -> bool:
+        """Whether a live made here is to be told of again."""
+        is_other = viewers_of(own) != own.entry.viewers
+        return now - own.renewed_s >= (CHANGED_S if is_other else RENEW_S)
+
     def tell(self, own: Participation, now: float, *, recording: bytes = b"") -> None:
         """How a live made here stands now."""
         broadcast, session = own.broadcast, own.session
@@ -46,7 +53,7 @@ class Announcer:
                 media_type=broadcast.media_type,
                 width=broadcast.width,
                 height=broadcast.height,
-                viewers=max(0, session.report().viewers - 1 + len(own.views)),
+                viewers=viewers_of(own),
                 parts=broadcast.signer.parts if state == "ended" else 0,
                 recording=recording or session.entry.recording,
             )
@@ -72,6 +79,11 @@ class Announcer:
         entry = replace(entry, version=max(self._now_ms(), entry.version + 1))
         self._publish([sign_item(self._key, entry)])
         return entry
+
+
+def viewers_of(own: Participation) -> int:
+    """Of a live made here: all that its overlay tells of. The overlay counts its source as one."""
+    return max(0, own.session.report().viewers - 1) + len(own.views)
 
 
 def _state_of(state: str) -> Literal["on", "waiting", "ended"]:

@@ -15,7 +15,7 @@ from headwater.catalog.catalogue import Catalogue
 from headwater.errors import LocalUsageError, NodeError, NotFound, Unavailable
 from headwater.link.port import Stream
 from headwater.live.about import About
-from headwater.live.announcing import RENEW_S, Announcer
+from headwater.live.announcing import Announcer, viewers_of
 from headwater.live.archive import Archive
 from headwater.live.broadcast import Broadcast, Ingest
 from headwater.live.counters import LiveCounters
@@ -328,7 +328,7 @@ class Lives:
     def _tick(self, now: float) -> None:
         self._announcer.tick(now)
         for taken in list(self._taken.values()):
-            if taken.making is not None and now - taken.renewed_s >= RENEW_S:
+            if taken.making is not None and self._announcer.is_due(taken, now):
                 self._announcer.tell(taken, now)
             if now - taken.introduced_s >= CANDIDATES_S:
                 taken.introduced_s = now
@@ -378,7 +378,7 @@ class Lives:
             channel=known.channel,
             state=entry.state,
             uptime_s=max(0, self._now_ms() - entry.created_ms) / 1000,
-            viewers=entry.viewers,
+            viewers=viewers_of(taken) if taken and taken.broadcast else entry.viewers,
             delay_s=taken.session.delay_s if taken else None,
             is_mine=known.channel == self._channel,
             is_kept=bool(taken and taken.is_kept),
