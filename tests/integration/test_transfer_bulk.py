@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from store_samples import Sample, make_sample
 
-from headwater.errors import NodeError, NotFound, RemoteProtocolError, Unavailable
+from headwater.errors import ContentChanged, NodeError, NotFound, RemoteProtocolError, Unavailable
 from headwater.node.config import StoreConfig
+from headwater.store.shared_video import SharedVideo
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.transfer import bulk_server
@@ -77,6 +78,46 @@ def test_blocks_arrive_proven_and_written(tmp_path: Path) -> None:
             await asyncio.gather(*(client.fetch(stored, ask) for ask in asks))
             assert stored.is_whole and stored.read(0, blocks) == SAMPLE.payload
             client.close()
+
+    asyncio.run(run())
+
+
+def test_an_answer_is_read_and_sent_a_step_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_server, "_STEP_BLOCKS", 4)
+
+    async def run() -> None:
+        with _serving(tmp_path) as server, _receiving(tmp_path) as stored:
+            client = _client(server)
+            await client.fetch(stored, _ask(0, 30))  # steps, and a rest
+            await client.fetch(stored, _ask(30, SAMPLE.shape.blocks - 30))
+            assert stored.read(0, SAMPLE.shape.blocks) == SAMPLE.payload
+            client.close()
+
+    asyncio.run(run())
+
+
+def test_a_file_that_changes_while_it_is_sent_ends_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_server, "_STEP_BLOCKS", 4)
+    read_into = SharedVideo.read_into
+
+    def change_and_read(self: SharedVideo, first: int, count: int, buffer: memoryview) -> int:
+        if first >= 8:
+            self.path.write_bytes(b"another film")
+        return read_into(self, first, count, buffer)
+
+    monkeypatch.setattr(SharedVideo, "read_into", change_and_read)
+
+    async def run() -> None:
+        with _serving(tmp_path) as server, _receiving(tmp_path) as stored:
+            with pytest.raises(Unavailable):
+                await _client(server).fetch(stored, _ask(0, 30))
+            assert stored.have_blocks == 0
+            with pytest.raises(ContentChanged):
+                await _client(server).fetch(stored, _ask(0, 30))
 
     asyncio.run(run())
 

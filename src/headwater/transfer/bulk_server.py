@@ -26,7 +26,7 @@ from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
 from headwater.transfer.refusals import refusal_of
 from headwater.transfer.traffic import Traffic
 from headwater.wire import frames
-from headwater.wire.ids import HASH_BYTES, NodeId, VideoId
+from headwater.wire.ids import BLOCK_BYTES, HASH_BYTES, NodeId, VideoId
 from headwater.wire.messages import BlocksReply, GetBlocks, request_decoder
 
 __all__ = ["BulkServer", "read_exactly"]
@@ -38,6 +38,8 @@ MAX_TOKENS = 256
 HANDSHAKE_S = 5.0
 IDLE_S = 60.0
 _SEND_BUFFER_BYTES = 4 * 1024 * 1024
+_STEP_BLOCKS = 64
+"""Read and sent at a time, so that a connection takes 1 MiB of memory whatever it is asked for."""
 
 
 def read_exactly(connection: ssl.SSLSocket, into: memoryview) -> None:
@@ -155,7 +157,7 @@ class BulkServer:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._context.wrap_socket(sock, server_side=True) as connection:
                 self._serve_authenticated(sock, connection)
-        except (OSError, RemoteProtocolError) as error:
+        except (OSError, NodeError) as error:
             log.debug("bulk.ended", extra={"reason": str(error)})
         finally:
             with self._lock:
@@ -172,16 +174,16 @@ class BulkServer:
             self._connections.pop(raw, None)  # wrap_socket took the descriptor over
             self._connections[connection] = node
         connection.settimeout(IDLE_S)
-        buffer = bytearray()
+        buffer = memoryview(bytearray(_STEP_BLOCKS * BLOCK_BYTES))
         try:
             while True:
-                buffer = self._answer(connection, node, buffer)
+                self._answer(connection, node, buffer)
         finally:
             with self._lock:
                 self._connections.pop(connection, None)
 
-    def _answer(self, connection: ssl.SSLSocket, node: NodeId, buffer: bytearray) -> bytearray:
-        """One request and its reply; returns the buffer, grown to the largest reply so far."""
+    def _answer(self, connection: ssl.SSLSocket, node: NodeId, buffer: memoryview) -> None:
+        """One request and its reply. Raises: NodeError when the blocks go while they are sent."""
         header = bytearray(frames.HEADER_BYTES)
         read_exactly(connection, memoryview(header))
         body = bytearray(frames.frame_length(bytes(header)))
@@ -196,17 +198,17 @@ class BulkServer:
             _, size = stored.shape.span(request.first, request.count)
             if size < 1 or request.first + request.count > stored.shape.blocks:
                 raise RemoteProtocolError("blocks past the end")
-            if len(buffer) < size:
-                buffer = bytearray(size)
-            payload = memoryview(buffer)[:size]
-            stored.read_into(request.first, request.count, payload)
+            taken = stored.read_into(request.first, min(request.count, _STEP_BLOCKS), buffer)
             proof = stored.proof(request.first, request.count, layer_known=request.layer_known)
         except NodeError as error:
             connection.sendall(frames.encode(refusal_of(error)))
-            return buffer
+            return
         connection.sendall(frames.encode(BlocksReply(size, proof)))
-        self._send(connection, node, payload)
-        return buffer
+        self._send(connection, node, buffer[:taken])
+        end = request.first + request.count
+        for first in range(request.first + _STEP_BLOCKS, end, _STEP_BLOCKS):
+            taken = stored.read_into(first, min(end - first, _STEP_BLOCKS), buffer)
+            self._send(connection, node, buffer[:taken])
 
     def _send(self, connection: ssl.SSLSocket, node: NodeId, payload: memoryview) -> None:
         step = QUANTUM_BYTES if self._limit.bytes_per_s else len(payload)
