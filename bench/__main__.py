@@ -41,7 +41,7 @@ def main() -> int:
             first = (module.__doc__ or "").strip().splitlines()[0]
             console.print(f"{name:14} {first}", markup=False, highlight=False, soft_wrap=True)
         return 0
-    options = Options(arguments.runs, tuple(arguments.part))
+    options = Options(arguments.runs, tuple(arguments.part), arguments.nodes)
     return _run(known[arguments.name], arguments.name, options, arguments.json, console)
 
 
@@ -58,6 +58,9 @@ def _arguments(names: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument(
         "--runs", type=_positive, metavar="N", help="at most N of each: a quick look"
+    )
+    parser.add_argument(
+        "--nodes", type=_positive, metavar="N", help="so many nodes where they are simulated"
     )
     parser.add_argument(
         "--part", action="append", default=[], help="only this part of it; may be repeated"

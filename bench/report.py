@@ -20,10 +20,11 @@ Targets = Mapping[str, tuple[Op, float]]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How much to measure. `runs`: None for as many as the figures are defined with."""
+    """How much to measure. `runs`, `nodes`: None for as many as the figures are defined with."""
 
     runs: int | None = None
     parts: tuple[str, ...] = ()
+    nodes: int | None = None
 
     def count(self, usual: int) -> int:
         """The number of repetitions, where `usual` is that of the definition."""

@@ -29,6 +29,7 @@ PURE = (
     "headwater.catalog.sync",
     "headwater.catalog.words",
     "headwater.link.liveness",
+    "headwater.sim",
     "headwater.live.limits",
     "headwater.live.runs",
     "headwater.live.uplink",
