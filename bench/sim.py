@@ -46,7 +46,7 @@ def _line(result: Result) -> str:
     return (
         f"{result.scenario}: fed {figures['fed_ratio']:.4f}, "
         f"delay p50 {figures['delay_p50_s']:.2f} p95 {figures['delay_p95_s']:.2f} s, "
-        f"gap p50 {figures['gap_p50_s']:.2f} p95 {figures['gap_p95_s']:.2f} max {figures['gap_max_s']:.2f} s, "
+        f"gap p50 {figures['gap_p50_s']:.2f} p95 {figures['gap_p95_s']:.2f} s, "
         f"duplicates {figures['duplicate_percent']:.1f} %, pulls {figures['pull_percent']:.1f} %, "
         f"continuity {figures['continuity_percent']:.2f} %, "
         f"first part p50 {figures['join_p50_s']:.2f} p95 {figures['join_p95_s']:.2f} s"
