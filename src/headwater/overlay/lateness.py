@@ -16,14 +16,17 @@ FIRST_SAMPLES = 4
 RESYNC_S = 1.0
 """Off by more than that, the media's time line has jumped, not one part."""
 FADE = 0.985
-"""Of the worst lateness at each part: half of it is forgotten after 46 parts of the stripe."""
+"""What is left of the tolerance after a part that was in time..."""
+RISE, LEAST_RISE_S = 0.3, 0.01
+"""...and how much of the rest is added when one was later: together about one part in thirty
+comes later than it."""
 MAX_JITTER_S = 0.6
 """However late parts have come, a hole is not waited for longer."""
 
 
 class Cadence:
-    """Per stripe the usual time from a part's place in the media to its arrival, and the worst
-    lateness of late: keyframes take longer, and losses are repeated. Units: seconds."""
+    """Per stripe the usual time from a part's place in the media to its arrival, and the lateness
+    that hardly any part exceeds: keyframes take longer, and losses are repeated. Units: seconds."""
 
     __slots__ = ("_edge", "_edge_pts_s", "_lag", "_part_s", "_samples", "jitter_s")
 
@@ -56,7 +59,10 @@ class Cadence:
         else:
             weight = WEIGHT if samples >= FIRST_SAMPLES else FIRST_WEIGHT
             self._lag[stripe] += weight * off
-            self.jitter_s[stripe] = min(MAX_JITTER_S, max(off, FADE * self.jitter_s[stripe]))
+            jitter_s = FADE * self.jitter_s[stripe]
+            if off > jitter_s:
+                jitter_s += max(LEAST_RISE_S, RISE * (off - jitter_s))
+            self.jitter_s[stripe] = min(MAX_JITTER_S, jitter_s)
         self._samples[stripe] = samples + 1
 
     def relearn(self, stripe: int, jitter_s: float) -> None:

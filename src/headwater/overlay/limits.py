@@ -55,8 +55,11 @@ class Limits:
     """However often it says so."""
     hold_pull_s: float = 0.15
     """Added to hole_s under Hold: the parent forwards what it pulls."""
-    pull_s: float = 0.4
-    """A pull without an answer is repeated elsewhere; plus twice the round trip."""
+    pull_s: float = 0.15
+    """A pull without an answer is repeated elsewhere after that, or twice the time that its answer
+    should take by the uplink over there..."""
+    max_pull_s: float = 0.4
+    """...but not longer; plus a round trip."""
     deadline_s: float = 1.2
     """How late a part may be at all: then players skip to a keyframe. Twice their buffer."""
     behind_s: float = 2.0

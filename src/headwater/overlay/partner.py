@@ -104,6 +104,13 @@ class Partner:
         self.messages += 1
         return self.messages
 
+    def answer_s(self, part_s: float) -> float:
+        """How long an answer with one part takes: beside its children it has a quarter of its
+        slots left, and those that are free."""
+        return self.rtt_s + (1 + self.load) * self.stripes * part_s / max(
+            0.25 * self.slots + self.free, 0.25 * LEAST_SLOTS
+        )
+
     def service_s(self, part_s: float, uplink_share: float) -> float:
         """How long its uplink needs for one part, by the slots that it says it has."""
         return uplink_share * self.stripes * part_s / max(self.slots, LEAST_SLOTS)

@@ -17,6 +17,9 @@ MAX_GUESSES = 2
 """Nodes asked for a part that they have not announced but should have."""
 MARGIN_S = 0.02
 """Later than ever, not as late as ever."""
+GUESS_COST_S, PARENT_COST_S, FALSE_COST_S = 0.1, 0.3, 1.0
+"""How much slower an answer may be from one who has announced the part, is not the late parent, has
+kept its word, before another is asked."""
 GUESS_S = 1.0
 """For a guess, its edge must have grown since."""
 RETRY_S = 0.05
@@ -157,7 +160,9 @@ class Repair:
             if pulling.node is not None or tried:
                 self._asked[seq] = _Pulling(None, now + RETRY_S)
             return now + RETRY_S, None
-        until = now + self._common.limits.pull_s + 2 * partner.rtt_s
+        limits = self._common.limits
+        patience = max(limits.pull_s, 2 * partner.answer_s(self._common.part_s))
+        until = now + min(patience, limits.max_pull_s) + partner.rtt_s
         self._asked[seq] = _Pulling(partner.node, until, (*tried, partner.node)[-MAX_TRIED:])
         partner.load += 1
         return until, partner
@@ -182,22 +187,18 @@ class Repair:
         for partner in common.partners.values():
             if partner.node in tried or partner.avoid_until > now:
                 continue
-            cost = partner.rtt_s + (1 + partner.load) * partner.service_s(
-                common.part_s, common.limits.uplink_share
-            )
+            cost = partner.answer_s(common.part_s)
             if not partner.has(seq):
                 age = (now - partner.lag_s) / common.part_s  # where its edge should be by now
                 if len(tried) >= MAX_GUESSES or seq + 1 > age or seq > common.window.edge:
                     continue
                 if now - partner.heard_at > GUESS_S or not partner.is_fresh(seq % common.stripes):
                     continue
-                cost += 0.2
-            if partner.free <= 0:
-                cost += 0.05
+                cost += GUESS_COST_S
             if partner.node == parent:
-                cost += 0.3
+                cost += PARENT_COST_S
             if partner.false_claims >= FALSE_CLAIMS:
-                cost += 1.0
+                cost += FALSE_COST_S
             if cost < best_s:
                 best, best_s = partner, cost
         return best
