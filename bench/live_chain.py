@@ -4,12 +4,15 @@ import asyncio
 import statistics
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from bench.child import child
 from bench.live_nodes import Watcher, on_air, start_all
+from bench.moq_chain import is_installed
+from bench.nodes import until
 from bench.report import Options, Report, Targets, percentile
 from headwater.lab.cluster import Cluster
 from headwater.link.topology import chain
@@ -22,8 +25,12 @@ TARGETS: Targets = {
 }
 NAMES = ["source", "relay 1", "relay 2", "relay 3", "relay 4", "viewer"]
 SECONDS = 60
+HOPS_SECONDS = 20
+"""With a watcher at each node, which costs time: it counts for what is printed per hop only."""
 SETTLE_S = 5.0
 DRAIN_S = 1.0
+SIZES = [250_000] + [83_000] * 9
+"""Bytes of the parts of a group, where no run has told them."""
 RUNS: dict[str, dict[str, Any]] = {
     "720p": {"height": 720, "bitrate_bps": 8_000_000},
     "1080p": {"height": 1080, "bitrate_bps": 8_000_000},
@@ -32,54 +39,64 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 async def measure(report: Report, options: Options) -> None:
-    """`--runs N`: N seconds of each. Parts: 720p, 1080p, frames, moq."""
+    """`--runs N`: N seconds of each. Parts: 720p, 1080p, frames, hops, moq."""
     seconds = options.count(SECONDS)
     lost = duplicates = 0
     whole: list[float] = []
+    sizes = SIZES
     for name, live in RUNS.items():
         if not options.wants(name):
             continue
-        watchers = await _chain(live, seconds)
-        first, last = watchers[0], watchers[-1]
+        first, last = await _chain(live, seconds, (NAMES[0], NAMES[-1]))
         missing, samples = _compare(first, last)
         lost += missing
-        duplicates += sum(each.duplicates for each in watchers)
-        if name != "frames":
-            whole += samples
-        report.beside(f"{name}_ms", samples)
-        for above, below in pairwise(watchers):
-            report.beside(
-                f"{name} {above.node.name} to {below.node.name}", _compare(above, below)[1]
-            )
-        report.note(
-            f"{name}: {len(samples)} parts, {last.size_bytes / len(samples) / 1e3:.0f} kB each"
-        )
+        duplicates += last.duplicates
         if name == "frames":
             report.figure("frames_p50_ms", statistics.median(samples), samples)
             report.figure("frames_p99_ms", percentile(samples, 0.99), samples)
+        else:
+            whole, sizes = whole + samples, _group(first) or sizes
+            report.beside(f"{name}_ms", samples)
+        kb = statistics.mean(last.sizes.values()) / 1e3
+        report.note(f"{name}: {len(samples)} parts, {kb:.0f} kB each on average")
     if whole:
         report.figure("p50_ms", statistics.median(whole), whole)
         report.figure("p99_ms", percentile(whole, 0.99), whole)
-    report.figure("lost", lost)
-    report.figure("duplicates", duplicates)
+        report.figure("lost", lost)
+        report.figure("duplicates", duplicates)
+    if options.wants("hops"):
+        watchers = await _chain(RUNS["720p"], min(seconds, HOPS_SECONDS), NAMES)
+        for above, below in pairwise(watchers):
+            hop = f"hop {above.node.name} to {below.node.name}"
+            report.beside(hop, _compare(above, below)[1])
     if options.wants("moq"):
-        theirs = await _moq(seconds)
-        report.figure("moq_p50_ms", statistics.median(theirs), theirs, "checks nothing")
-        report.figure("moq_p99_ms", percentile(theirs, 0.99), theirs)
+        await _moq(report, sizes, seconds)
 
 
-async def _chain(live: dict[str, Any], seconds: int) -> list[Watcher]:
+async def _chain(live: dict[str, Any], seconds: int, watched: Sequence[str]) -> list[Watcher]:
+    """Watchers of those nodes, from the source down. Each costs its node and us some time."""
     with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
         async with Cluster() as cluster:
             nodes = await start_all(cluster, chain(NAMES), Path(folder))
             identity = await on_air(nodes, stripes=1, **live)
-            watchers = [Watcher(node, identity) for node in nodes]
+            watchers = [Watcher(node, identity) for node in nodes if node.name in watched]
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(each.run()) for each in reversed(watchers)]
+                await until("all have parts", partial(_have_begun, watchers))
                 await asyncio.sleep(SETTLE_S + seconds + DRAIN_S)
                 for task in tasks:
                     task.cancel()
             return watchers
+
+
+async def _have_begun(watchers: Sequence[Watcher]) -> bool:
+    return all(each.arrived for each in watchers)
+
+
+def _group(watcher: Watcher) -> list[int]:
+    """Bytes of the parts of a group, as they came in the middle of the run."""
+    middle = watcher.keys[len(watcher.keys) // 2 :]
+    return [watcher.sizes[seq] for seq in range(*middle[:2])] if middle[1:] else []
 
 
 def _compare(above: Watcher, below: Watcher) -> tuple[int, list[float]]:
@@ -87,14 +104,22 @@ def _compare(above: Watcher, below: Watcher) -> tuple[int, list[float]]:
 
     What came in the first SETTLE_S, while all were joining, and in the last DRAIN_S does not count.
     """
-    begin = max(min(above.arrived.values()), min(below.arrived.values())) + SETTLE_S / 2
+    begin = max(min(above.arrived.values()), min(below.arrived.values())) + SETTLE_S
     end = max(above.arrived.values()) - DRAIN_S
     counted = [seq for seq, at in above.arrived.items() if begin <= at <= end]
     came = [seq for seq in counted if seq in below.arrived]
     return len(counted) - len(came), [1e3 * (below.arrived[s] - above.arrived[s]) for s in came]
 
 
-async def _moq(seconds: int) -> Sequence[float]:
+async def _moq(report: Report, sizes: Sequence[int], seconds: int) -> None:
     """The same sizes and pace over as many relays of MoQ, each a process."""
-    async with child("bench.moq_chain", len(NAMES) - 2, seconds) as moq:
-        return list(await moq.answer(timeout_s=seconds + 60))
+    if not is_installed():
+        report.note("moq: not measured, `pip install moq-rs==0.5.1` makes it so")
+        return
+    words = ",".join(map(str, sizes))
+    async with child("bench.moq_chain", len(NAMES) - 2, seconds, 100, words) as moq:
+        theirs = [float(ms) for ms in await moq.answer(timeout_s=seconds + 90)]
+    report.figure("moq_p50_ms", statistics.median(theirs), theirs, "they check nothing")
+    report.figure("moq_p99_ms", percentile(theirs, 0.99), theirs)
+    if lost := seconds * 10 - len(theirs):
+        report.note(f"moq: {lost} parts were given up on the way")

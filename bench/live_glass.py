@@ -31,9 +31,13 @@ READ = """() => {
     const shown = performance.timeOrigin + performance.now();
     pen.drawImage(video, 0, 0, video.videoWidth, video.videoHeight / 12, 0, 0, 64, 2);
     const { data } = pen.getImageData(0, 0, 64, 2);
-    const light = (x, y) => data[4 * (64 * y + x)] + data[4 * (64 * y + x) + 1] + data[4 * (64 * y + x) + 2];
-    const bytes = Array.from({ length: 8 }, (_, b) =>
-      Array.from({ length: 8 }, (_, n) => Number(light(8 * b + n, 0) > light(8 * b + n, 1))).reduce((v, bit) => 2 * v + bit, 0));
+    const at = (x, y) => data.subarray(4 * (64 * y + x), 4 * (64 * y + x) + 3);
+    const light = (x, y) => at(x, y).reduce((sum, colour) => sum + colour);
+    const bytes = Array.from({ length: 8 }, (_, n) => {
+      let byte = 0;
+      for (let x = 8 * n; x < 8 * n + 8; x++) byte = 2 * byte + (light(x, 0) > light(x, 1));
+      return byte;
+    });
     const made = bytes.slice(0, 6).reduce((v, byte) => 256 * v + byte, 0);
     if (crc(bytes.slice(0, 6)) === 256 * bytes[6] + bytes[7]) glass.late.push(shown - made);
     else glass.unread += 1;

@@ -23,7 +23,7 @@ __all__ = ["Watcher", "heard_of", "on_air", "start_all"]
 
 _HEADER = struct.Struct(">QQQIB3x")
 """Before each part: number, time shown, time taken, duration, flags. web/gateway/live_frames.py"""
-_IS_INIT = 1
+_IS_INIT, _IS_KEY = 1, 2
 
 
 @dataclass(eq=False)
@@ -34,9 +34,12 @@ class Watcher:
     live: str
     arrived: dict[int, float] = field(default_factory=dict)
     taken_us: dict[int, int] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
+    """Bytes of each part."""
+    keys: list[int] = field(default_factory=list)
+    """Numbers of the keyframes' parts."""
     order: list[int] = field(default_factory=list)
     gaps: int = 0
-    size_bytes: int = 0
     _inits: set[int] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -59,8 +62,10 @@ class Watcher:
             return
         self.arrived.setdefault(seq, now)
         self.taken_us.setdefault(seq, taken_us)
+        self.sizes.setdefault(seq, len(message) - _HEADER.size)
+        if flags & _IS_KEY:
+            self.keys.append(seq)
         self.order.append(seq)
-        self.size_bytes += len(message) - _HEADER.size
 
     def inits_between(self, first: int, last: int) -> int:
         return sum(first <= seq <= last for seq in self._inits)
@@ -75,14 +80,17 @@ class Watcher:
         return [after - before for before, after in pairwise(times)]
 
 
-async def start_all(cluster: Cluster, topology: Topology, folder: Path) -> list[LabNode]:
-    """Each joins those of its neighbours that are there."""
+async def start_all(
+    cluster: Cluster, topology: Topology, folder: Path, *, carry: bool = True
+) -> list[LabNode]:
+    """Each joins those of its neighbours that are there. `carry`: they pass on what nobody watches
+    on them."""
     file = folder / "topology.toml"
     write_topology(topology, file)
     nodes: dict[str, LabNode] = {}
     for name in topology.names:
         beside = [node for other, node in nodes.items() if other in topology.neighbours(name)]
-        flags = ["--topology", str(file)]
+        flags = ["--topology", str(file), *(["--carry"] if carry else [])]
         nodes[name] = await cluster.start_node(name, join=beside, flags=flags)
     return list(nodes.values())
 
