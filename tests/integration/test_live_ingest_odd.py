@@ -9,6 +9,7 @@ import pytest
 from live_clips import Clip, epochs, joined, play, write
 from live_runs import Run, made_of
 
+from headwater.lab.samples import make_video
 from headwater.media.live_ingest import LiveOptions
 
 
@@ -31,14 +32,20 @@ def run_of(path: Path, *clips: Clip, **options: int) -> Run:
     return run
 
 
-def test_keyframes_too_far_apart_are_noticed_and_the_rest_is_encoded(tmp_path: Path) -> None:
-    """Not one picture is lost where it changes."""
-    run = run_of(tmp_path / "clip.mp4", Clip(seconds=4, gop_s=10))
-    passed, encoded = epochs(run.parts)
+def test_keyframes_too_far_apart_are_seen_beforehand(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "clip.mp4", Clip(seconds=3.2, gop_s=10))
+    (parts,) = epochs(run.parts)
     assert "keyframe interval" in run.told
-    numbers = play(joined(passed)).numbers + play(joined(encoded)).numbers
-    assert numbers == list(range(120))
-    assert sum(part.is_key for part in encoded) == 2
+    assert play(joined(parts)).numbers == list(range(96))
+    assert sum(part.is_key for part in parts) == 4
+
+
+def test_a_picture_that_lies_on_its_side_is_turned(tmp_path: Path) -> None:
+    path = tmp_path / "phone.mp4"
+    make_video(path, 1, size=(320, 180), turned=-90, options={"bf": "0"})
+    run = asyncio.run(made_of(LiveOptions(str(path))))
+    assert "turned" in run.told
+    assert play(joined(run.parts)).size == (180, 320)
 
 
 def test_b_frames_that_the_header_does_not_tell_of(tmp_path: Path) -> None:

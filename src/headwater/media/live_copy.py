@@ -16,27 +16,37 @@ from headwater.media.live_track import NewEpoch, Picture, Sound
 from headwater.media.stream_times import AnyPacket
 from headwater.wire.live import MAX_PART_BYTES
 
-__all__ = ["MAX_GOP_US", "AacCopy", "H264Copy", "is_fit_sound", "is_fit_video"]
+__all__ = ["FAR_KEYFRAMES", "MAX_GOP_US", "AacCopy", "H264Copy", "is_fit_sound", "why_unfit"]
 
 MAX_GOP_US = 2_600_000
 """From keyframe to keyframe: who joins waits half of it on average, and a loss shows as long."""
 MAX_PICTURE_BYTES = MAX_PART_BYTES - 256 * 1024
 """A part must hold it, and the sound beside it."""
+B_FRAMES = "the stream has B-frames, which cost delay"
+FAR_KEYFRAMES = (
+    "the stream's keyframes are more than 2.5 s apart: set a keyframe interval of 1 or 2 s in the"
+    " encoder"
+)
 _SKIPPED_UNITS = {9, 12}
 """Delimiters and filler."""
 _MAX_HELD_BYTES = 64 * 1024 * 1024
 
 
-def is_fit_video(stream: VideoStream, extradata: bytes) -> bool:
-    """By what the stream says of itself; what it hides shows later (NewEpoch)."""
+def why_unfit(stream: VideoStream, extradata: bytes) -> str:
+    """Why the stream cannot be passed on, by what it says of itself; "" when it can, as far as is
+    known: what it hides shows later (NewEpoch)."""
     context = stream.codec_context
-    if context.name != "h264" or context.has_b_frames:
-        return False
+    if context.name != "h264":
+        return f"the stream is {context.name}, not H.264"
+    if context.has_b_frames:
+        return B_FRAMES
     try:
         _, sps, pps = h264.avcc_units(extradata)
-        return bool(sps and pps) and h264.parse_sps(sps[0]).is_420_8bit
-    except MediaError:
-        return False
+        if not (sps and pps):
+            return "the stream does not tell its format"
+        return "" if h264.parse_sps(sps[0]).is_420_8bit else "browsers cannot show its colours"
+    except MediaError as error:
+        return str(error)
 
 
 class H264Copy:
@@ -88,16 +98,12 @@ class H264Copy:
         if isinstance(item.piece, av.Packet) and item.piece.size > MAX_PICTURE_BYTES:
             raise NewEpoch("the stream's pictures are too large to pass on", must_encode=True)
         if self._last_us is not None and item.at_us < self._last_us and not is_key:
-            raise NewEpoch("the stream has B-frames, which cost delay", must_encode=True)
+            raise NewEpoch(B_FRAMES, must_encode=True)
         if self._first_us is None:
             self._first_us = item.at_us
         since = item.at_us - (self._first_us if self._key_us is None else self._key_us)
         if (since > MAX_GOP_US and not is_key) or self._held_bytes > _MAX_HELD_BYTES:
-            raise NewEpoch(
-                "the stream's keyframes are more than 2.5 s apart: set a keyframe interval of 1 or"
-                " 2 s in the encoder",
-                must_encode=True,
-            )
+            raise NewEpoch(FAR_KEYFRAMES, must_encode=True)
 
     def _follow_headers(self, packet: AnyPacket, units: list[bytes]) -> None:
         """Raises: NewEpoch when the sequence header is another one."""

@@ -2,18 +2,26 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
+import av
 from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from headwater.errors import MediaError
+from headwater.media.live_copy import FAR_KEYFRAMES, MAX_GOP_US
 from headwater.media.live_item import MICROS, Item, Tracks, at_us
+from headwater.media.stream_cuts import rewind
 from headwater.media.stream_times import AnyPacket
 from headwater.media.tracks import main_audio, main_video
 
 __all__ = ["FileSource", "Pace", "tracks_of"]
 
-MAX_LATE_S, MAX_EARLY_S = 1.0, 2.0
+MAX_LATE_S, MAX_EARLY_S = 2.0, 2.0
 """Further off, it goes on from where it is: the machine slept, or the recording's clock jumps."""
+LOOKED_AT = 500
+"""Packets, before it begins: some keyframes are among them."""
 
 
 def tracks_of(container: InputContainer) -> Tracks:
@@ -29,7 +37,9 @@ def tracks_of(container: InputContainer) -> Tracks:
 class FileSource:
     def __init__(self, container: InputContainer, *, loop: bool, begin_us: int) -> None:
         self._container, self._loop = container, loop
-        self.tracks = tracks_of(container)
+        tracks = tracks_of(container)
+        unfit = _unfit(container, tracks.video) if tracks.video is not None else ""
+        self.tracks = replace(tracks, is_recording=True, unfit=unfit)
         self._length_us = max(0, container.duration or 0)
         self._skip_us = begin_us
         if self._length_us and loop:
@@ -52,7 +62,7 @@ class FileSource:
                 break
             if end_us <= shift_us + first_us:
                 raise MediaError("nothing in it can be read")
-            self._container.seek(min(first_us, self._container.start_time or 0))
+            rewind(self._container, lead)
             shift_us = end_us - first_us
 
     def _once(self, shift_us: int, pace: "Pace") -> Iterator[Item]:
@@ -65,6 +75,29 @@ class FileSource:
             elif (times := _shift(packet, shift_us)) is not None:
                 was_due = pace.wait(times[0])
                 yield Item(is_video, packet, times[1], was_due, times[0])
+
+
+def _unfit(container: InputContainer, video: VideoStream) -> str:
+    """What a look ahead shows: better to encode from the beginning than from some moment on."""
+    last_us, frames = None, list[VideoFrame]()
+    try:
+        for count, packet in enumerate(container.demux(video)):
+            if packet.pts is None or not packet.time_base or count > LOOKED_AT:
+                break
+            if not frames:
+                frames = video.codec_context.decode(packet)
+                if frames and round(frames[0].rotation) % 360:
+                    return "its picture is to be turned"
+            now_us = at_us(packet.pts, packet.time_base)
+            if last_us is not None and now_us - last_us > MAX_GOP_US:
+                return FAR_KEYFRAMES
+            if packet.is_keyframe:
+                last_us = now_us
+    except av.FFmpegError:
+        return ""  # it shows again when it is played
+    finally:
+        rewind(container, video)
+    return ""
 
 
 class Pace:

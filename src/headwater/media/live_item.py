@@ -46,6 +46,9 @@ class Tracks:
     frame_us: int = 33_333
     video: VideoStream | None = None
     audio: AudioStream | None = None
+    is_recording: bool = False
+    unfit: str = ""
+    """Why the picture cannot be passed on as it is, where that is known beforehand."""
 
 
 def at_us(pts: int, time_base: Fraction) -> int:

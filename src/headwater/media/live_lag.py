@@ -1,9 +1,11 @@
 """How far a live is behind its source, and when its pictures were taken. Pure."""
 
-__all__ = ["Lag"]
+__all__ = ["FILE_BEHIND_US", "Lag"]
 
 BEHIND_US = 300_000
 """From here on pictures are left out, until the delay is half of it."""
+FILE_BEHIND_US = 900_000
+"""The same for a recording, which is there in advance and loses nothing by a short wait."""
 _CREEP_PPM = 500
 """A source's clock may run so much slower than ours."""
 
@@ -11,7 +13,8 @@ _CREEP_PPM = 500
 class Lag:
     """Compares a source's clock with ours, by the piece of it that came with the least delay."""
 
-    def __init__(self) -> None:
+    def __init__(self, behind_us: int = BEHIND_US) -> None:
+        self._behind_us = behind_us
         self._offset_us: int | None = None
         self._last_us = self._due_us = 0
         self.is_behind = False
@@ -21,7 +24,7 @@ class Lag:
         offset = now_us - at_us
         if self._offset_us is None:
             self._offset_us = offset
-        elif was_due and offset - self._offset_us > BEHIND_US:
+        elif was_due and offset - self._offset_us > self._behind_us:
             self._offset_us = offset  # it paused, or its clock was set
         else:
             passed = max(0, at_us - self._last_us)
@@ -30,8 +33,8 @@ class Lag:
         if was_due:
             self._due_us = now_us
         late_us = offset - self._offset_us
-        is_late = late_us > (BEHIND_US // 2 if self.is_behind else BEHIND_US)
-        self.is_behind = is_late and now_us - self._due_us > BEHIND_US // 2
+        is_late = late_us > (self._behind_us // 2 if self.is_behind else self._behind_us)
+        self.is_behind = is_late and now_us - self._due_us > self._behind_us // 2
 
     def capture_us(self, at_us: int) -> int:
         """When what has the source's time `at_us` was taken, by our clock."""

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Iterable
 
-from headwater.media.live_copy import AacCopy, H264Copy, is_fit_sound, is_fit_video
+from headwater.media.live_copy import AacCopy, H264Copy, is_fit_sound, why_unfit
 from headwater.media.live_encode import H264Encode, JpegEncode
 from headwater.media.live_epoch import Epoch
 from headwater.media.live_item import Item, Tracks
-from headwater.media.live_lag import Lag
+from headwater.media.live_lag import FILE_BEHIND_US, Lag
 from headwater.media.live_options import IngestState
 from headwater.media.live_pictures import Pictures
 from headwater.media.live_pipe import Job, Said
@@ -32,17 +32,23 @@ class Maker:
         try:
             for item in items:
                 try:
-                    epoch.take(item, time.time_ns() // 1000)
+                    epoch.take(item, now_us())
                 except NewEpoch as why:
                     epoch.flush()
                     plan.revise(why, epoch.video)
                     epoch = plan.epoch(epoch.end_us, self._say)
-                    self._say(IngestState("on", f"{why}; {plan.describe()}"))
-                    epoch.take(item, time.time_ns() // 1000)
+                    told = "" if why.must_encode else f"{why}; "
+                    self._say(IngestState("on", told + plan.describe()))
+                    epoch.take(item, now_us())
                 self.end_us = epoch.end_us
         finally:
             epoch.flush()
             self.end_us = epoch.end_us
+
+
+def now_us() -> int:
+    """Since 1970."""
+    return time.time_ns() // 1000
 
 
 class _Plan:
@@ -54,25 +60,33 @@ class _Plan:
         self._header = b""
         if tracks.video is not None:
             self._header = tracks.video.codec_context.extradata or b""
-        is_as_it_is = not (job.bitrate_bps or job.height or job.fps) and job.codec == "h264"
-        self._copies_video = (
-            is_as_it_is and tracks.video is not None and is_fit_video(tracks.video, self._header)
-        )
+        self._why_encode = self._unfit()
         self._copies_sound = tracks.audio is not None and is_fit_sound(tracks.audio)
         self._primer: H264Copy | None = None
 
     def describe(self) -> str:
-        video = "the picture is passed on as it comes" if self._copies_video else "encoding"
         if not self._has_video:
             return "on air, sound only"
-        return f"on air, {video}{'' if self._has_sound else ', no sound'}"
+        sound = "" if self._has_sound else ", no sound"
+        if not self._why_encode:
+            return f"on air, the picture is passed on as it comes{sound}"
+        return f"on air, encoding ({self._why_encode}){sound}"
+
+    def _unfit(self) -> str:
+        """Why the picture must be encoded; "" when it need not be."""
+        job, video = self._job, self._tracks.video
+        if job.bitrate_bps or job.height or job.fps or job.codec != "h264":
+            return "as asked for"
+        if video is None:
+            return "the source is not encoded"
+        return why_unfit(video, self._header) or self._tracks.unfit
 
     def revise(self, why: NewEpoch, video: VideoTrack | None) -> None:
         self._header = why.header or self._header
         self._has_video = why.has_picture and self._tracks.has_video
         self._primer = None
         if why.must_encode:
-            self._copies_video = False
+            self._why_encode = str(why)
             self._primer = video if isinstance(video, H264Copy) else None
 
     def epoch(self, begin_us: int, say: Callable[[Said], None]) -> Epoch:
@@ -82,7 +96,7 @@ class _Plan:
             self._sound(),
             begin_us=begin_us,
             frame_us=self._frame_us,
-            lag=Lag(),
+            lag=Lag(FILE_BEHIND_US) if self._tracks.is_recording else Lag(),
             emit=say,
         )
 
@@ -93,7 +107,7 @@ class _Plan:
     def _video(self) -> VideoTrack | None:
         if not self._has_video:
             return None
-        if self._copies_video:
+        if not self._why_encode:
             return H264Copy(self._header)
         job, is_jpeg = self._job, self._job.codec == "mjpeg"
         pictures = Pictures(
