@@ -39,7 +39,7 @@ lint: $(STAMPS)/project $(STAMPS)/ui
 	$(BIN)/mypy
 	PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix ui run --silent check
 
-bench: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser
+bench: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser $(STAMPS)/rivals
 	@$(BIN)/python -m bench $(NAME) $(ARGS)
 
 ui: $(STAMPS)/ui
@@ -69,6 +69,11 @@ $(STAMPS)/dependencies: $(STAMPS)/venv requirements/dev.txt
 
 $(STAMPS)/project: $(STAMPS)/dependencies pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What benchmarks compare with. Where it cannot be installed they leave it out and say so.
+$(STAMPS)/rivals: $(STAMPS)/dependencies requirements/bench.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt || echo "no moq-rs here"
 	@touch $@
 
 # The web page. $(STAMPS)/node holds the folder of the Node that builds it: the system's, or one from a wheel.

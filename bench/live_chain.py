@@ -114,7 +114,7 @@ def _compare(above: Watcher, below: Watcher) -> tuple[int, list[float]]:
 async def _moq(report: Report, sizes: Sequence[int], seconds: int) -> None:
     """The same sizes and pace over as many relays of MoQ, each a process."""
     if not is_installed():
-        report.note("moq: not measured, `pip install moq-rs==0.5.1` makes it so")
+        report.note("moq: not measured: `pip install -r requirements/bench.txt` brings it")
         return
     words = ",".join(map(str, sizes))
     async with child("bench.moq_chain", len(NAMES) - 2, seconds, 100, words) as moq:

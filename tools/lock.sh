@@ -13,3 +13,4 @@ pin() { # pin NAME ARGUMENTS: requirements/NAME.txt, keeping the versions that i
 pin runtime pyproject.toml
 pin dev pyproject.toml --group dev -c requirements/runtime.txt
 pin node --group node
+pin bench --group bench
