@@ -133,7 +133,8 @@ class Lives:
         signer = Signer(stream_key, LiveId(entry.live))
         tell = partial(self._own_changed, own, keep_recording)
         own.broadcast = Broadcast(own.session, signer, options, tell)
-        own.making = self._task(self._make(own, keep_recording), f"live.make.{short_id(own.live)}")
+        own.making = self._task(self._make(own.broadcast), f"live.make.{short_id(own.live)}")
+        own.making.add_done_callback(lambda _: self._made(own, keep_recording))
         tell()
         return own.live
 
@@ -145,22 +146,22 @@ class Lives:
         own.making.cancel()
         await asyncio.wait([own.making])
 
-    async def _make(self, own: Participation, keep_recording: bool) -> None:
-        broadcast = own.broadcast
-        assert broadcast is not None
+    async def _make(self, broadcast: Broadcast) -> None:
         try:
             await broadcast.run(self._ingest)
         except Exception:  # a fault of ours costs this live, not the node
-            log.exception("live.ingest_failed", extra={"live": short_id(own.live)})
+            log.exception("live.ingest_failed", extra={"live": short_id(broadcast.session.live)})
             broadcast.message = "an internal fault on this side; see the log"
-        finally:
-            broadcast.state = "failed" if broadcast.state == "failed" else "ended"
-            own.making = None
-            own.session.finish()
-            self._own_changed(own, keep_recording)
-            if self._group is not None:
-                name = f"live.settle.{short_id(own.live)}"
-                self._group.create_task(self._settle_own(own, keep_recording), name=name)
+
+    def _made(self, own: Participation, keep_recording: bool) -> None:
+        """The source has ended, in whatever way."""
+        own.making = None
+        own.session.finish()
+        if own.broadcast is not None and own.broadcast.state != "failed":
+            own.broadcast.state = "ended"
+        self._own_changed(own, keep_recording)
+        if self._group is not None:
+            self._task(self._settle_own(own, keep_recording), f"live.settle.{short_id(own.live)}")
 
     async def _settle_own(self, own: Participation, keep_recording: bool) -> None:
         if keep_recording:
@@ -334,7 +335,7 @@ class Lives:
                 taken.introduced_s = now
                 taken.session.candidates(self._candidates(taken))
             self._hear(taken)
-            if taken.is_idle_for(now) >= self._limits.grace_s and taken.task is not None:
+            if taken.is_to_be_left(now, self._limits.grace_s) and taken.task is not None:
                 taken.task.cancel()
         self._sharing.share([taken.session for taken in self._taken.values()], now)
 
@@ -348,7 +349,11 @@ class Lives:
             return
         if known is None:
             taken.is_given_up = True  # its publisher is gone; what was kept stays for later
-        elif known.entry.recording and not taken.is_settling:
+        elif (
+            known.entry.recording
+            and not taken.is_settling
+            and self._clock() >= taken.settle_at_s
+        ):
             video = VideoId(known.entry.recording)
             if self._catalogue.entry(video) is not None:
                 taken.is_settling = True
@@ -361,6 +366,7 @@ class Lives:
             taken.is_settled = True
         except NodeError as error:
             log.warning("live.not_adopted", extra={"reason": str(error)})
+            taken.settle_later(self._clock())
         finally:
             taken.is_settling = False
 

@@ -16,6 +16,8 @@ ENDED_S = 2.0
 """A live that has ended, and of which nothing came for so long, brings nothing more."""
 SILENT_S = 10.0
 """The same for one whose entry is not renewed any more."""
+SETTLE_AGAIN_S, MAX_SETTLE_AGAIN_S = 1.0, 300.0
+"""Between attempts to make a copy of the recording of what was kept; doubled each time."""
 
 
 @dataclass(eq=False)
@@ -34,6 +36,10 @@ class Participation:
     is_settled: bool = False
     """What becomes of what was recorded has been seen to."""
     is_settling: bool = False
+    settle_wait_s: float = SETTLE_AGAIN_S
+    """After which it is tried again, when it did not work..."""
+    settle_at_s: float = float("-inf")
+    """...and not before this."""
     is_given_up: bool = False
     """Nobody will say what the recording is; what was kept waits on disk."""
     idle_since_s: float | None = None
@@ -50,6 +56,11 @@ class Participation:
     @property
     def live(self) -> LiveId:
         return self.session.live
+
+    def settle_later(self, now: float) -> None:
+        """It did not work: not again at once."""
+        self.settle_at_s = now + self.settle_wait_s
+        self.settle_wait_s = min(MAX_SETTLE_AGAIN_S, 2 * self.settle_wait_s)
 
     @property
     def is_wanted(self) -> bool:
@@ -73,11 +84,11 @@ class Participation:
         if is_all_here or silent_s > (SILENT_S if entry is None else ENDED_S):
             session.finish()
 
-    def is_idle_for(self, now: float) -> float:
-        """Seconds since somebody here wanted it."""
+    def is_to_be_left(self, now: float, grace_s: float) -> bool:
+        """Nobody here has wanted it for so long."""
         if self.is_wanted:
             self.idle_since_s = None
-            return 0.0
+            return False
         if self.idle_since_s is None:
             self.idle_since_s = now
-        return now - self.idle_since_s
+        return now - self.idle_since_s >= grace_s
