@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,17 +44,8 @@ def lab(
 
     from headwater.lab.lab import Plan, run_lab, sample_folder
 
-    if folder is None and not live:
-        with bar(session, "Making sample videos") as report:
-            folder = sample_folder(report)
-    elif folder is not None and not folder.is_dir():
+    if folder is not None and not folder.is_dir():
         raise NotFound(f"there is no folder {folder}: check the path")
-
-    def tell(ready: "Sequence[LabNode]", page: str) -> None:
-        _tell(session, ready, page, is_live=bool(live))
-        if browser and has_desktop():
-            open_page(page if live else ready[-1].page)
-
     plan = Plan(
         nodes=nodes,
         topology=topology,
@@ -62,6 +54,16 @@ def lab(
         kill_every_s=kill_every,
         slow=slow,
     )
+    plan.check()  # before the samples, which take their time
+    if folder is None and not live:
+        with bar(session, "Making sample videos") as report:
+            plan = replace(plan, folder=sample_folder(report))
+
+    def tell(ready: "Sequence[LabNode]", page: str) -> None:
+        _tell(session, ready, page, is_live=bool(live))
+        if browser and has_desktop():
+            open_page(page if live else ready[-1].page)
+
     asyncio.run(run_lab(plan, tell))
     session.say("Ended; nothing is left running.")
 

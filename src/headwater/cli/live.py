@@ -82,6 +82,9 @@ def live(
     on_air = api.post("/api/v1/lives", asked)
     session.answer({"event": "on_air", **on_air})
     session.say(f"On air: {on_air['title']}  {api.page}/live/{on_air['id']}")
+    if on_air["encoder"]:
+        session.say(f"Server: {on_air['encoder']['server']}")
+        session.say(f"Key:    {on_air['encoder']['key']}")
     session.say("Ctrl-C ends it.")
     try:
         ended = _watch_over(session, api, on_air["id"])

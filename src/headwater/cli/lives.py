@@ -6,6 +6,8 @@ from typing import Any
 from headwater.cli import units
 from headwater.cli.client import Api
 from headwater.cli.session import Session
+from headwater.cli.videos import MAX_OFFERED, ask
+from headwater.errors import LocalUsageError
 
 __all__ = ["Live", "find_live", "list_lives"]
 
@@ -34,17 +36,29 @@ def _row(live: Live) -> tuple[str, ...]:
     return live["title"] + state, uptime, str(live["viewers"]), delay, channel
 
 
-def find_live(api: Api, text: str) -> Live | None:
-    """The one live that a person means by its title or a part of it, id or link; None when it is
-    none, or several."""
+def find_live(session: Session, api: Api, text: str) -> Live | None:
+    """The one live that a person means by its title or a part of it, id or link; None when there
+    is none: one that has ended counts only by its whole id. Raises: LocalUsageError with those it
+    can be."""
     wanted = text.removeprefix(LINK).casefold()
     lives: Sequence[Live] = api.get("/api/v1/lives")["lives"]
-    exact = [live for live in lives if wanted in (live["id"], live["title"].casefold())]
+    on_air = [live for live in lives if live["state"] != "ended"]
+    found = (
+        [live for live in lives if live["id"] == wanted]
+        or [live for live in on_air if live["title"].casefold() == wanted]
+        or [live for live in on_air if _is_meant(live, wanted)]
+    )
+    if len(found) < 2:
+        return found[0] if found else None
+    found = found[:MAX_OFFERED]
+    if session.is_interactive:
+        return found[ask(text, [(*_row(live), live["id"][:10]) for live in found])]
+    offered = "; ".join(f"{live['title']} ({live['id'][:10]})" for live in found)
+    raise LocalUsageError(
+        f"{text!r} can mean {len(found)} lives, say more of the title or the id: {offered}"
+    )
+
+
+def _is_meant(live: Live, wanted: str) -> bool:
     is_id = len(wanted) >= MIN_ID_DIGITS
-    near = [
-        live
-        for live in lives
-        if wanted in live["title"].casefold() or (is_id and live["id"].startswith(wanted))
-    ]
-    found = exact or [live for live in near if live["state"] != "ended"]
-    return found[0] if len(found) == 1 else None
+    return wanted in live["title"].casefold() or (is_id and live["id"].startswith(wanted))

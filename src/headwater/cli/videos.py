@@ -8,7 +8,7 @@ from headwater.cli.client import Api
 from headwater.cli.session import Session
 from headwater.errors import LocalUsageError, NotFound, Unavailable
 
-__all__ = ["Video", "complete", "list_videos", "resolve"]
+__all__ = ["MAX_OFFERED", "Video", "ask", "complete", "list_videos", "resolve"]
 
 Video = Mapping[str, Any]
 """As the API describes one."""
@@ -57,24 +57,25 @@ def resolve(session: Session, api: Api, text: str) -> Video:
     if len(videos) == 1:
         return videos[0]
     if session.is_interactive:
-        return _ask(text, videos[:MAX_OFFERED])
+        return videos[ask(text, [_row(video) for video in videos[:MAX_OFFERED]])]
     offered = "; ".join(f"{video['title']} ({video['id'][:10]})" for video in videos[:MAX_OFFERED])
     raise LocalUsageError(
         f"{text!r} can mean {len(videos)} videos, say more of the title or the id: {offered}"
     )
 
 
-def _ask(text: str, videos: Sequence[Video]) -> Video:
+def ask(text: str, rows: Sequence[Sequence[str]]) -> int:
+    """Which of these a person means: its place."""
     import typer
 
     print(f"{text!r} can mean:")
-    for number, video in enumerate(videos, 1):
-        print(f"  {number}  {'  '.join(_row(video))}")
+    for number, row in enumerate(rows, 1):
+        print(f"  {number}  {'  '.join(row)}")
     while True:
         answer: int = typer.prompt("Which one", type=int)
-        if 1 <= answer <= len(videos):
-            return videos[answer - 1]
-        print(f"a number from 1 to {len(videos)}, please")
+        if 1 <= answer <= len(rows):
+            return answer - 1
+        print(f"a number from 1 to {len(rows)}, please")
 
 
 def complete(incomplete: str) -> list[str]:

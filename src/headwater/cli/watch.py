@@ -47,7 +47,7 @@ def watch(
 ) -> None:
     """Play a video or a live in the browser or in a player."""
     api = session.api()
-    live = find_live(api, what)
+    live = find_live(session, api, what)
     if live is not None:
         _watch_live(session, api, live, player, save_frames, keep=keep)
         return

@@ -16,6 +16,8 @@ from headwater.lab.cluster import Cluster, LabNode
 from headwater.lab.page import LabPage
 from headwater.lab.people import People
 from headwater.link.topology import Topology, chain, read_topology, star, tree
+from headwater.media.live_address import check_source
+from headwater.media.live_options import LiveOptions
 
 __all__ = ["MAX_NODES", "Plan", "run_lab", "sample_folder"]
 
@@ -51,17 +53,25 @@ class Plan:
     def names(self) -> list[str]:
         return [f"node-{number}" for number in range(1, self.nodes + 1)]
 
+    def check(self) -> tuple[list[str], Topology | None]:
+        """The nodes' names, and who may neighbour whom. Raises: LocalUsageError for what cannot
+        be."""
+        topology = self.read()
+        names = topology.names if topology else self.names()
+        if not 1 <= len(names) <= MAX_NODES:
+            raise LocalUsageError(f"a lab has 1 to {MAX_NODES} nodes, not {len(names)}")
+        if self.slow and self.slow not in names:
+            raise LocalUsageError(f"no node is called {self.slow!r}: there are {', '.join(names)}")
+        if self.live:
+            check_source(LiveOptions(self.live))
+        return names, topology
+
 
 async def run_lab(plan: Plan, tell: Callable[[Sequence[LabNode], str], None]) -> None:
     """Run until SIGINT or SIGTERM; `tell` hears of the nodes and the lab's page once all is ready.
 
     Raises: LocalUsageError for what cannot be, Unavailable when a node fails."""
-    topology = plan.read()
-    names = topology.names if topology else plan.names()
-    if not 1 <= len(names) <= MAX_NODES:
-        raise LocalUsageError(f"a lab has 1 to {MAX_NODES} nodes, not {len(names)}")
-    if plan.slow and plan.slow not in names:
-        raise LocalUsageError(f"no node is called {plan.slow!r}: there are {', '.join(names)}")
+    names, topology = plan.check()
     lab, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert lab is not None
     for number in (signal.SIGINT, signal.SIGTERM):
