@@ -47,6 +47,7 @@ class LivePlayer {
   private screen: Screen | undefined;
   private session: Session | undefined;
   private firstPlaying = true;
+  private finishing = false;
   private quietTimer: ReturnType<typeof setTimeout> | undefined;
   private unwantedTimer: ReturnType<typeof setTimeout> | undefined;
   private rebuildTimer: ReturnType<typeof setTimeout> | undefined;
@@ -67,7 +68,8 @@ class LivePlayer {
     e.onplaying = () => this.nowPlaying();
     e.onwaiting = () => {
       if (e.seeking) return;
-      this.session?.stalled();
+      if (this.finishing) this.read();
+      else this.session?.stalled();
       this.waits("stalled");
     };
     e.ontimeupdate = () => this.session?.keepUp();
@@ -132,6 +134,7 @@ class LivePlayer {
     this.behind = this.time = this.oldest = this.edge = this.stalls = 0;
     this.rebuildMs = FIRST_REBUILD_MS;
     this.firstPlaying = true;
+    this.finishing = false;
   }
 
   toggle(): void {
@@ -188,7 +191,7 @@ class LivePlayer {
         session.told(told);
         if (told.type === "start" || told.type === "status") this.air = told.state;
         if (told.type === "status") this.viewers = told.viewers;
-        if (told.type === "ended") this.ends(told.recording);
+        if (told.type === "ended") this.finishes(told.recording);
         if (told.type === "failed") this.fails(told.code, told.message);
       },
       lost: (isLost) => {
@@ -229,6 +232,14 @@ class LivePlayer {
       if (this.live === live && this.id === id) this.build(live);
     }, this.rebuildMs);
     this.rebuildMs = Math.min(LONGEST_REBUILD_MS, this.rebuildMs * 2);
+  }
+
+  /** All of it is here: what is left is still played, by whoever went back in time for minutes. */
+  private finishes(recording: string): void {
+    this.air = "ended";
+    this.recording = recording;
+    this.finishing = true;
+    this.read();
   }
 
   private ends(recording: string): void {
@@ -296,6 +307,7 @@ class LivePlayer {
     this.delayKnown = session.delay !== null;
     this.stalls = session.stalls;
     if (this.pictures) session.keepUp();
+    if (this.finishing && this.phase !== "ended" && (session.level() < 0.15 || !session.begun)) this.ends(this.recording);
   }
 }
 

@@ -21,6 +21,8 @@ const UNPARK_S = 12;
 const CREDIT_S = 20;
 const CREDIT_STEP_S = 3;
 const FIRST_WAIT_MS = 150;
+/** A browser that has just been sent elsewhere may stop once more before it runs. */
+const JUST_BEGUN_S = 1;
 const SETTLE_S = 2;
 const SETTLE_EXCESS_S = 0.3;
 const HOP_S = 0.04;
@@ -193,7 +195,7 @@ export class Session {
   /** The picture stands still. */
   stalled(): void {
     if (!this.begun || this.screen.paused) return;
-    if (this.hop()) return;
+    if (this.hop() || this.now() - this.begunAt < JUST_BEGUN_S) return;
     this.stalls += 1;
     if (this.following) this.pace.stalled(this.now());
   }
