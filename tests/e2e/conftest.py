@@ -48,11 +48,16 @@ def loop(_nothing_left_of_the_module: None) -> Iterator[Loop]:
 
 @pytest.fixture(scope="module")
 def cluster(
-    loop: Loop, tmp_path_factory: pytest.TempPathFactory, monkeypatch_module: pytest.MonkeyPatch
+    loop: Loop,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch_module: pytest.MonkeyPatch,
 ) -> Iterator[Cluster]:
-    """Nodes of a closed mesh: other Headwaters of this machine stay out of it."""
+    """Nodes of a closed mesh: other Headwaters of this machine stay out of it. Those of a module
+    with IS_FAULTY obey LabNode.fault()."""
     monkeypatch_module.setenv("HEADWATER_LINK_MESH_SECRET", secrets.token_hex(16))
-    cluster = Cluster(tmp_path_factory.mktemp("nodes"))
+    is_faulty = getattr(request.module, "IS_FAULTY", False)
+    cluster = Cluster(tmp_path_factory.mktemp("nodes"), is_faulty=is_faulty)
     stop, ready = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

@@ -63,6 +63,10 @@ def _hevc(path: Path) -> None:
     make_video(path, 12, size=SMALL, video="hevc")
 
 
+def _short(path: Path) -> None:
+    make_video(path, 3, size=SMALL)
+
+
 def _long(path: Path) -> None:
     """A minute and a half, 25 MB or so: more than a browser takes at once from a slow holder."""
     rate = {"preset": "ultrafast", "b": "2500k", "minrate": "2500k", "maxrate": "2500k"}
@@ -78,6 +82,7 @@ _RECIPES = {
     "royalty free.webm": _vp9,
     "high efficiency.mp4": _hevc,
     "long.mp4": _long,
+    "short piece.mp4": _short,
 }
 
 
