@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -68,7 +69,8 @@ class Encoder:
         for _ in range(count):
             is_key = self._parts % self.gop == 0
             payload = self._payload(self.size_bytes)
-            self._put(MadePart(False, is_key, self._pts_us, PART_US, 0, payload))
+            taken_us = time.time_ns() // 1000
+            self._put(MadePart(False, is_key, self._pts_us, PART_US, taken_us, payload))
             self._parts += 1
 
     async def run(self) -> None:

@@ -53,7 +53,11 @@ def test_a_chain_of_three_carries_it_to_a_node_that_cannot_reach_the_source(tmp_
             for node in (b, c):
                 assert node.lives.counters.parts_forged == 0
                 assert node.lives.counters.parts_skipped == 0
-            await until(lambda: a.lives.get(live).viewers >= 0)
+            await until(lambda: a.lives.get(live).viewers == 2)
+            await until(lambda: c.lives.get(live).viewers == 2)
+            await until(lambda: c.lives.get(live).delay_s is not None)
+            for node in (a, b, c):
+                assert (node.lives.get(live).delay_s or 0.0) < 5.0
 
     asyncio.run(scenario())
 

@@ -30,6 +30,7 @@ PURE = (
     "headwater.catalog.words",
     "headwater.link.liveness",
     "headwater.sim",
+    "headwater.live.clock",
     "headwater.live.limits",
     "headwater.live.runs",
     "headwater.live.uplink",

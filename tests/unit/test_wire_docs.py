@@ -29,6 +29,8 @@ def _section(name: str) -> str:
 
 def _number(value: int | None) -> str:
     assert value is not None
+    if value < 0:
+        return f"-{_number(-value)}"
     power = value.bit_length() - 1
     return f"2^{power}" if power >= 16 and value == 1 << power else str(value)
 

@@ -33,7 +33,7 @@ from headwater.media.live_options import LiveOptions
 from headwater.node.events import Event, Events
 from headwater.wire.ids import LiveId, NodeId, VideoId, short_id
 from headwater.wire.items import Item, LiveEntry, VideoEntry
-from headwater.wire.live import GetParts, LiveMessage, Push, live_id
+from headwater.wire.live import GetClock, GetParts, LiveMessage, Push, live_id
 
 __all__ = ["Lives"]
 
@@ -58,7 +58,7 @@ class Lives:
         archive: Archive,
         events: Events,
         clock: Callable[[], float],
-        now_ms: Callable[[], int],
+        wall_us: Callable[[], int],
         uplink_bps: int,
         carries_all: bool = False,
         limits: LiveLimits | None = None,
@@ -67,12 +67,12 @@ class Lives:
         self.counters = LiveCounters()
         self._channel = NodeId(key.public_key().public_bytes_raw())
         self._catalogue, self._archive, self._events = catalogue, archive, events
-        self._clock, self._now_ms, self._ingest = clock, now_ms, ingest
+        self._clock, self._wall_us, self._ingest = clock, wall_us, ingest
         self._limits, self._carries_all = limits or LiveLimits(), carries_all
-        self._announcer = Announcer(key, publish, now_ms)
+        self._announcer = Announcer(key, publish, self._now_ms)
         self._sharing = Sharing(uplink_bps)
         self._around = Surroundings(
-            *(me, neighbours, self._addresses_of, clock, self.counters, self._limits),
+            *(me, neighbours, self._addresses_of, clock, wall_us, self.counters, self._limits),
             Random(secrets.randbits(64)),
         )
         self._taken: dict[LiveId, Participation] = {}
@@ -233,7 +233,9 @@ class Lives:
         if taken is not None:
             taken.session.receive(neighbour.node, message)
 
-    async def request(self, neighbour: Neighbour, request: Push | GetParts, stream: Stream) -> None:
+    async def request(
+        self, neighbour: Neighbour, request: Push | GetParts | GetClock, stream: Stream
+    ) -> None:
         """Raises: LinkClosed, RemoteProtocolError."""
         taken = self._taken.get(LiveId(request.live))
         if taken is None:
@@ -349,11 +351,7 @@ class Lives:
             return
         if known is None:
             taken.is_given_up = True  # its publisher is gone; what was kept stays for later
-        elif (
-            known.entry.recording
-            and not taken.is_settling
-            and self._clock() >= taken.settle_at_s
-        ):
+        elif known.entry.recording and not taken.is_settling and self._clock() >= taken.settle_at_s:
             video = VideoId(known.entry.recording)
             if self._catalogue.entry(video) is not None:
                 taken.is_settling = True
@@ -391,6 +389,9 @@ class Lives:
             message=message,
             report=taken.session.report() if taken else None,
         )
+
+    def _now_ms(self) -> int:
+        return self._wall_us() // 1000
 
     def _addresses_of(self, node: NodeId) -> Sequence[str]:
         record = self._catalogue.record(node)

@@ -8,6 +8,7 @@ forward or deliver it."""
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -17,6 +18,7 @@ from headwater.errors import NodeError, RemoteProtocolError
 from headwater.link.port import Stream
 from headwater.live.arrivals import Arrivals
 from headwater.live.children import Children
+from headwater.live.clock import SourceClock
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
 from headwater.live.part import LivePart
@@ -40,14 +42,18 @@ from headwater.overlay.commands import (
 )
 from headwater.overlay.overlay import Overlay
 from headwater.overlay.report import Report
+from headwater.wire.frames import encode
 from headwater.wire.ids import LiveId, NodeId, short_id
 from headwater.wire.items import LiveEntry
-from headwater.wire.live import GetParts, LiveMessage, PartInfo, Push
+from headwater.wire.live import ClockReply, GetClock, GetParts, LiveMessage, PartInfo, Push
+from headwater.wire.messages import Refused
 
 __all__ = ["Session", "Surroundings"]
 
 log = logging.getLogger(__name__)
 
+CLOCK_S, CLOCK_EVERY_S = 1.0, 20.0
+"""To wait for the source's clock or ask anew; to ask again once it is known."""
 CHECK_S = 0.1
 """How often children are looked at: a backlog matters from 150 ms on."""
 
@@ -60,6 +66,8 @@ class Surroundings:
     neighbours: Neighbours
     addresses_of: Callable[[NodeId], Sequence[str]]
     clock: Callable[[], float]
+    wall_us: Callable[[], int]
+    """What this machine's clock shows, microseconds since 1970."""
     counters: LiveCounters
     limits: LiveLimits
     random: Random
@@ -97,6 +105,7 @@ class Session:
         """Nothing more will be delivered."""
         self.news = asyncio.Event()
         """Set, and replaced by another one, when something was delivered."""
+        self._source_clock = SourceClock(is_source=is_source)
         self._around, self._clock, self._slots = around, around.clock, slots
         self._overlay = Overlay(
             self.live,
@@ -135,6 +144,8 @@ class Session:
                 *(around.counters, around.limits, around.clock),
             )
             group.create_task(self.shelf.run(), name="live.shelf")
+            if not self.is_source:
+                group.create_task(self._ask_time(), name="live.clock")
             for neighbour in around.neighbours.connected().values():
                 self._overlay.connected(neighbour.node, neighbour.rtt_s, self._clock())
             try:
@@ -233,9 +244,14 @@ class Session:
                 del self._incoming[feed]
             stream.reset()
 
-    async def answer(self, node: NodeId, request: GetParts, stream: Stream) -> None:
-        """Give the parts asked for. Raises: LinkClosed."""
-        await self._server.answer(node, request, stream)
+    async def answer(self, node: NodeId, request: GetParts | GetClock, stream: Stream) -> None:
+        """Give what is asked for. Raises: LinkClosed."""
+        if isinstance(request, GetParts):
+            await self._server.answer(node, request, stream)
+            return
+        told = self._source_clock.tell(self._around.wall_us(), self._clock())
+        await stream.write(encode(told or Refused("missing")))
+        await stream.finish()
 
     # Parts.
 
@@ -261,7 +277,10 @@ class Session:
     def _keep(self, part: LivePart) -> None:
         self.shelf.add(part)
         if self.newest is None or part.seq > self.newest.seq:
-            self.newest, self.newest_at_s = part.info, self._clock()
+            now = self._clock()
+            self.newest, self.newest_at_s = part.info, now
+            capture_us, wall_us = part.info.capture_us, self._around.wall_us()
+            self.delay_s = self._source_clock.since_s(capture_us, wall_us, now)
 
     # Time.
 
@@ -279,6 +298,22 @@ class Session:
         self._timer_s = -1.0
         self._overlay.handle_timer(self._clock())
         self._act()
+
+    async def _ask_time(self) -> None:
+        """Ask whoever feeds us for the source's clock, now and then."""
+        while True:
+            parent = self._overlay.report().stripes[0].parent
+            neighbour = self._around.neighbours.get(parent) if parent else None
+            if neighbour is not None:
+                asked_us = self._around.wall_us()
+                with suppress(NodeError):
+                    reply, stream = await neighbour.ask(GetClock(self.live), timeout_s=CLOCK_S)
+                    stream.reset()
+                    if isinstance(reply, ClockReply):
+                        now_us = self._around.wall_us()
+                        self._source_clock.learn(reply, asked_us, now_us, self._clock())
+            is_known = self._source_clock.tell(0, self._clock()) is not None
+            await asyncio.sleep(CLOCK_EVERY_S if is_known else CLOCK_S)
 
     async def _check_children(self) -> None:
         while True:

@@ -157,7 +157,7 @@ class Node:
             archive=self._archive(me),
             events=self.events,
             clock=clock,
-            now_ms=_now_ms,
+            wall_us=lambda: time.time_ns() // 1000,
             uplink_bps=8 * (config.limits.up_bytes_per_s or config.link.up_bytes_per_s),
             carries_all=config.live.carry_all,
         )

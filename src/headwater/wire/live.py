@@ -19,6 +19,8 @@ __all__ = [
     "MAX_PART_BYTES",
     "MAX_STRIPES",
     "Accept",
+    "ClockReply",
+    "GetClock",
     "GetParts",
     "Hold",
     "LiveHave",
@@ -255,6 +257,23 @@ class GetParts(Struct, frozen=True, tag="l.get"):
 
     live: Id32
     seqs: Annotated[tuple[Seq, ...], Meta(min_length=1, max_length=MAX_PARTS_PER_REQUEST)]
+
+
+class GetClock(Struct, frozen=True, tag="l.clock"):
+    """What the source's clock shows, as far as you know: for the delay that people are shown."""
+
+    live: Id32
+
+
+class ClockReply(Struct, frozen=True, tag="l.clock"):
+    """Units: microseconds, since 1970 where it is a time."""
+
+    clock_us: Micros
+    """The sender's clock."""
+    offset_us: Annotated[int, Meta(ge=-(2**53), le=2**53)]
+    """To be added for the source's."""
+    error_us: Annotated[int, Meta(ge=0, le=2**53)]
+    """How wrong that can be at most."""
 
 
 class PartsReply(Struct, frozen=True, tag="l.parts"):

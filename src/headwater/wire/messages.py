@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from headwater.wire.items import Signed
-from headwater.wire.live import GetParts, LiveMessage, PartsReply, Push
+from headwater.wire.live import ClockReply, GetClock, GetParts, LiveMessage, PartsReply, Push
 
 __all__ = [
     "PROTOCOL",
@@ -178,7 +178,7 @@ class OpenBulk(Struct, frozen=True, tag="bulk"):
 
 
 StoredRequest = GetInfo | GetBlocks | GetBlob | OpenBulk
-Request = StoredRequest | Push | GetParts
+Request = StoredRequest | Push | GetParts | GetClock
 
 
 class Refused(Struct, frozen=True, tag="refused"):
@@ -217,7 +217,7 @@ class BulkReply(Struct, frozen=True, tag="bulk"):
     token: Id32
 
 
-Reply = Refused | InfoReply | BlocksReply | BlobReply | BulkReply | PartsReply
+Reply = Refused | InfoReply | BlocksReply | BlobReply | BulkReply | PartsReply | ClockReply
 
 control_decoder = msgspec.msgpack.Decoder(Control)
 request_decoder = msgspec.msgpack.Decoder(Request)
