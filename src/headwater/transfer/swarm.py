@@ -60,6 +60,7 @@ class Swarm:
         self.changed: set[NodeId] = set()
         """Nodes whose file is no longer the video, as they said themselves."""
         self._attach_info, self._make_room = attach_info, make_room
+        self._rooms_made = 0
         self._client, self._clock, self._on_pieces = client, clock, on_pieces
         self._wake = asyncio.Event()
         self._arrival = asyncio.Event()
@@ -152,11 +153,14 @@ class Swarm:
                     task.cancel()
 
     async def _fetch(self, ask: Ask) -> None:
+        rooms = self._rooms_made
         try:
             await self._client.fetch(
                 self.stored, ask.node, ask.first, ask.count, for_reader=ask.for_reader
             )
         except NodeError as error:
+            if isinstance(error, StorageFull) and not self._has_more_room(rooms):
+                self.trouble = error
             self._failed(ask, error)
         except OSError as error:  # the disk itself: nobody else's fault, and no reason to end
             log.warning("swarm.disk_failed", extra={"reason": str(error)})
@@ -175,9 +179,13 @@ class Swarm:
             self.changed.add(ask.node)
         if isinstance(error, ContentChanged | RemoteProtocolError):
             self._drop(self.schedule.remove_source(ask.node))
-        if isinstance(error, StorageFull) and not self._make_room():
-            self.trouble = error
         self.announce_arrival()
+
+    def _has_more_room(self, rooms: int) -> bool:
+        """Since room was made for the `rooms`-th time; answers that fail together need it once."""
+        if rooms == self._rooms_made:
+            self._rooms_made += self._make_room()
+        return rooms != self._rooms_made
 
     def _delivered(self, ask: Ask) -> None:
         self._drop(self.schedule.delivered(ask.flight, self._clock()))
