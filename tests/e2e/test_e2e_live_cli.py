@@ -205,8 +205,10 @@ async def test_of_two_lives_with_one_title_the_person_is_asked_which(mesh: Chain
         assert all(live_id[:10] in asked.errors[0] for live_id in ids), asked.errors
         for live_id in ids:
             assert (await cli(mesh.hall, "watch", live_id[:10]))["live"] == live_id
-        for each in (one, other):
-            assert (await each.ends(signal.SIGINT))[0] == 0
+        # as closing the window and as `kill` have it
+        for each, number in ((one, signal.SIGHUP), (other, signal.SIGTERM)):
+            code, told, errors = await each.ends(number)
+            assert (code, told[-1]["event"], errors) == (0, "ended", [])
 
 
 @pytest.mark.parametrize(

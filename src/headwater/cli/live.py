@@ -1,6 +1,7 @@
 """`headwater live`: go on air."""
 
 import os
+import signal
 import time
 from contextlib import suppress
 from enum import StrEnum
@@ -19,6 +20,8 @@ __all__ = ["Codec", "live"]
 POLL_S = 0.5
 RECORDING_S = 120.0
 """How long to wait for the recording of a live that has ended."""
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""As Ctrl-C: with its window closed, nobody's camera stays on air."""
 
 
 class Codec(StrEnum):
@@ -64,6 +67,8 @@ def live(
     ] = True,
 ) -> None:
     """Go on air until Ctrl-C or the end of the source; then the recording is shared."""
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler)
     api = session.api()
     asked = {
         "source": _absolute(source),
