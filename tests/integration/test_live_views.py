@@ -23,7 +23,7 @@ class FakeSession:
     def __init__(self, spool: Spool | None, limits: LiveLimits) -> None:
         self.shelf, self.delivered = Shelf(spool, limits), Runs()
         self.counters, self.news = LiveCounters(), asyncio.Event()
-        self.edge_us, self.is_over, self.entry = 0, False, None
+        self.edge_us, self.is_over, self.entry, self.past = 0, False, None, None
 
     def deliver(self, *parts: LivePart) -> None:
         for kept in parts:
@@ -33,6 +33,9 @@ class FakeSession:
             if self.shelf.spool is not None:
                 self.shelf.spool.append([kept])
         self.tell()
+
+    async def find(self, seq: int, until: int) -> LivePart | None:
+        return await self.shelf.find(seq)
 
     def tell(self) -> None:
         self.news.set()

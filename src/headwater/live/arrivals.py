@@ -74,23 +74,44 @@ class Arrivals:
         except (NodeError, TimeoutError):
             self._counters.pulls_failed += 1
 
+    async def fetch(self, neighbour: Neighbour, seqs: Sequence[int]) -> list[LivePart]:
+        """Those of these parts that it has, of whatever age. Raises: RemoteProtocolError."""
+        self._counters.pulls += 1
+        parts: list[LivePart] = []
+        try:
+            async with asyncio.timeout(PULL_S):
+                async for head, stream in pull(neighbour, self._live, seqs):
+                    payload = await self._payload(stream, head.info.size_bytes)
+                    parts.append(self._opened(head, payload))
+        except RemoteProtocolError:
+            raise
+        except (NodeError, TimeoutError):
+            self._counters.pulls_failed += 1
+        return parts
+
     async def _read(self, head: Head, stream: Stream, node: NodeId, *, is_pushed: bool) -> None:
         size = head.info.size_bytes
         if not self._is_worth_checking(head.info, node, is_pushed=is_pushed):
             await _drop(stream, size)
             return
+        payload = await self._payload(stream, size)
+        if not self._is_wanted(head.info):  # it came another way meanwhile
+            self._unwanted(head.info, node, is_pushed=is_pushed)
+            return
+        self._take(self._opened(head, payload), node, is_pushed)
+
+    async def _payload(self, stream: Stream, size: int) -> bytes:
         while self._room < size:
             self._has_room.clear()
             await self._has_room.wait()
         self._room -= size
         try:
-            payload = await stream.read_exact(size)
+            return await stream.read_exact(size)
         finally:
             self._room += size
             self._has_room.set()
-        if not self._is_wanted(head.info):  # it came another way meanwhile
-            self._unwanted(head.info, node, is_pushed=is_pushed)
-            return
+
+    def _opened(self, head: Head, payload: bytes) -> LivePart:
         try:
             part = head.opened(self._key, payload)
         except RemoteProtocolError:
@@ -98,7 +119,7 @@ class Arrivals:
             raise
         self._counters.parts_received += 1
         self._counters.bytes_received += len(part.frame)
-        self._take(part, node, is_pushed)
+        return part
 
     def _is_worth_checking(self, info: PartInfo, node: NodeId, *, is_pushed: bool) -> bool:
         if not self._is_wanted(info):

@@ -22,6 +22,7 @@ from headwater.live.clock import SourceClock
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
 from headwater.live.part import LivePart
+from headwater.live.past import Past
 from headwater.live.port import Neighbour, Neighbours
 from headwater.live.pull import PartServer
 from headwater.live.runs import Runs
@@ -126,6 +127,8 @@ class Session:
         self._server = PartServer(
             *(self.shelf.find, self.rate_bytes_s, around.counters, around.limits, around.clock)
         )
+        self.past = None if is_source else Past(self._fetch)
+        """What others have of before; None: nobody has more than this node."""
         self._incoming: dict[tuple[NodeId, int], Stream] = {}
         self._group: asyncio.TaskGroup | None = None
         self._children: Children | None = None
@@ -189,11 +192,23 @@ class Session:
         return self._children.backlog_s(self._clock()) if self._children else 0.0
 
     def window(self) -> tuple[int, int, int, int] | None:
-        """Numbers of the oldest keyframe and the newest part, then when they are shown."""
-        oldest = self.shelf.oldest_key()
-        if oldest is None or self.delivered.last < 0:
+        """Numbers of the oldest keyframe and the newest part, then when they are shown. What only
+        others have is reckoned."""
+        oldest, edge = self.shelf.oldest_key(), self.delivered.last
+        if oldest is None or edge < 0:
             return None
-        return oldest[0], self.delivered.last, oldest[1], self.edge_us
+        seq, at_us = oldest
+        begin_us = max(0, self.edge_us - self.entry.dvr_s * 1_000_000)
+        if self.past is not None and self.entry.dvr_s and begin_us < at_us:
+            seq, at_us = round(seq * begin_us / at_us), begin_us
+        return seq, edge, at_us, self.edge_us
+
+    async def find(self, seq: int, until: int) -> LivePart | None:
+        """A part, wherever it is; `until`: the next one that is here."""
+        part = await self.shelf.find(seq)
+        if part is None and self.past is not None:
+            part = await self.past.find(seq, until)
+        return part
 
     def candidates(self, nodes: Sequence[NodeId]) -> None:
         """Who may take part as well, the publisher's node first."""
@@ -399,6 +414,19 @@ class Session:
             self._drop(node, str(error), hostile=True)
         self._overlay.pulled(node, seqs, self._clock())
         self._act()
+
+    async def _fetch(self, seqs: Sequence[int]) -> Sequence[LivePart]:
+        """From the source, or who feeds us: the first that has some."""
+        stripes = self._overlay.report().stripes
+        nodes = [NodeId(self.entry.node), *(stripe.parent for stripe in stripes)]
+        for node in dict.fromkeys(node for node in nodes if node is not None):
+            neighbour = self._around.neighbours.get(node)
+            try:
+                if neighbour and (parts := await self._arrivals.fetch(neighbour, seqs)):
+                    return parts
+            except RemoteProtocolError as error:
+                self._drop(node, str(error), hostile=True)
+        return ()
 
     async def _dial(self, node: NodeId) -> None:
         addresses = self._around.addresses_of(node)

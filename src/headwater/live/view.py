@@ -68,51 +68,60 @@ class LiveView:
 
     async def next(self) -> LivePart | Gap | Ended:
         """In order, each keyframe after its init. Waits for what is to come."""
+        session = self._session
         while True:
-            news = self._session.news
-            if self._start is not None and not self._open(self._start):
-                if self._session.is_over:
-                    return Ended()
+            news = session.news
+            is_open = self._start is None or await self._open(self._start)
+            seq = self._next_seq() if is_open else None
+            if seq is not None:
+                step = await self._step(seq)
+                if step is not None:
+                    return step
+            elif session.is_over:
+                return Ended()
+            else:
                 await news.wait()
-                continue
-            seq = self._next_seq()
-            if seq is None:
-                if self._session.is_over:
-                    return Ended()
-                await news.wait()
-                continue
-            part = await self._session.shelf.find(seq)
-            step = self._step(seq, part)
-            if step is not None:
-                return step
 
     async def close(self) -> None:
         self._closed(self)
 
-    def _open(self, start: Start) -> bool:
+    async def _open(self, start: Start) -> bool:
         """Whether there is something to start with."""
         session, edge = self._session, self._session.delivered.last
         if edge < 0:
             return False
-        ring = session.shelf.ring
-        newest = ring.newest_key(edge)
-        if start == "edge":
-            key = newest
-        elif isinstance(start, float):
-            key = session.shelf.key_at(max(0, session.edge_us + round(start * 1e6)))
-        else:
-            key = session.shelf.next_key(int(start))
-        if key is None:
+        newest = session.shelf.ring.newest_key(edge)
+        key = newest if start == "edge" else await self._key_of(start)
+        if key is None or self._start is not start:
             return False
         self._is_shifted = start != "edge" and newest is not None and key < newest
         self._at, self._start, self._init, self._is_broken = key - 1, None, -1, False
         return True
 
+    async def _key_of(self, start: int | float | str) -> int | None:
+        """The keyframe of that number or time, if need be one that only others have."""
+        session, shelf = self._session, self._session.shelf
+        oldest = shelf.oldest_key()
+        if isinstance(start, float):
+            at_us = max(0, session.edge_us + round(start * 1e6))
+            here, is_older = shelf.key_at(at_us), oldest is None or at_us < oldest[1]
+        else:
+            at_us, here = -1, shelf.next_key(int(start))
+            is_older = oldest is None or int(start) < oldest[0]
+        if not is_older or session.past is None or not session.entry.dvr_s:
+            return here
+        near = oldest or (session.delivered.last, session.edge_us)
+        past = session.past
+        found = await (past.key_at(at_us, near) if at_us >= 0 else past.key_of(int(start)))
+        return found.seq if found else here
+
     def _next_seq(self) -> int | None:
         session = self._session
         seq = session.delivered.next_after(self._at)
-        if seq is None or self._is_shifted:
-            return seq
+        if seq is None:
+            return None
+        if self._is_shifted:  # others may have what was missed here
+            return self._at + 1 if session.past is not None and not self._is_broken else seq
         newest = session.shelf.ring.newest_key(session.delivered.last)
         if newest is None or newest <= seq:
             return seq
@@ -122,10 +131,12 @@ class LiveView:
             return newest
         return seq
 
-    def _step(self, seq: int, part: LivePart | None) -> LivePart | Gap | None:
+    async def _step(self, seq: int) -> LivePart | Gap | None:
         """None: look again, further on."""
+        session = self._session
+        part = await session.find(seq, session.delivered.next_after(seq) or seq + 1)
         if part is None:  # given up meanwhile
-            key = self._session.shelf.next_key(seq + 1)
+            key = session.shelf.next_key(seq + 1)
             self._at, self._is_broken = seq if key is None else key - 1, True
             return None
         if self._is_broken or seq != self._at + 1:
@@ -133,7 +144,7 @@ class LiveView:
         if part.info.is_init:
             self._init = seq
         elif part.info.init != self._init:
-            return self._init_first(part)
+            return await self._init_first(part)
         self._at = seq
         return part
 
@@ -142,8 +153,8 @@ class LiveView:
         self._at, self._is_broken = part.seq - can_start, not can_start
         return Gap(part.seq) if can_start else None
 
-    def _init_first(self, part: LivePart) -> LivePart | None:
-        init = self._session.shelf.at_hand(part.info.init)
+    async def _init_first(self, part: LivePart) -> LivePart | None:
+        init = await self._session.find(part.info.init, part.info.init + 1)
         if init is None:  # nobody could play it
             self._at, self._is_broken = part.seq, True
             return None
