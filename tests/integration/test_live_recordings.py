@@ -88,6 +88,21 @@ def test_who_came_late_and_kept_it_fetches_only_what_it_missed(tmp_path: Path) -
     asyncio.run(scenario())
 
 
+def test_a_recording_can_be_taken_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            async with on_air(a) as (live, _), watching(a, live) as view:
+                await read_parts(view, 30)
+                await a.lives.stop(live)
+            video = VideoId((await recording_of(b, live)).video)
+            a.forget(video)
+            assert a.store.get(video) is None
+            await until(lambda: a.catalogue.entry(video) is None)
+            await until(lambda: b.catalogue.entry(video) is None)
+
+    asyncio.run(scenario())
+
+
 def test_who_did_not_keep_it_has_nothing_of_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:

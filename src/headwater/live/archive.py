@@ -22,7 +22,15 @@ from headwater.store.stored_video import StoredVideo
 from headwater.store.torrent import Torrent
 from headwater.wire.groups import parse_groups
 from headwater.wire.ids import LiveId, NodeId, VideoId, parse_hex_id, short_id
-from headwater.wire.items import HoldingState, Item, LiveEntry, VideoEntry, item_key, sign_item
+from headwater.wire.items import (
+    HoldingState,
+    Item,
+    LiveEntry,
+    Retraction,
+    VideoEntry,
+    item_key,
+    sign_item,
+)
 
 __all__ = ["Archive", "Videos"]
 
@@ -107,6 +115,14 @@ class Archive:
         job.video = recorded.entry.video.hex()
         self._activity.end(job, "done")
         return VideoId(recorded.entry.video)
+
+    def take_back(self, video: VideoId) -> None:
+        """Retract the recording of a live made here; of any other video nothing happens."""
+        known = self._catalogue.entry(video)
+        author = self._key.public_key().public_bytes_raw()
+        if known is not None and known.entry.live and known.channel == author:
+            version = self._catalogue.next_version(item_key(VideoEntry, author, video))
+            self._publish([sign_item(self._key, Retraction(version, video))])
 
     def _tell(self, entry: VideoEntry) -> None:
         author = self._key.public_key().public_bytes_raw()

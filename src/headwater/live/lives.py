@@ -177,6 +177,10 @@ class Lives:
         about = About(own.entry, self._channel, is_mine=keep_recording, is_kept=False)
         self._archive.note(own.spool, about)
 
+    def take_back(self, video: VideoId) -> None:
+        """Retract the recording of a live made here; of any other video nothing happens."""
+        self._archive.take_back(video)
+
     # Watching.
 
     async def watch(self, live: LiveId, start: Start = "edge") -> LiveView:

@@ -306,11 +306,14 @@ class Node:
         return self._copies.get(video, directory)
 
     def forget(self, video: VideoId) -> None:
-        """Drop this node's copy of somebody else's video. Raises: NotFound."""
+        """Drop this node's copy of somebody else's video, or take back the recording of a live.
+
+        Raises: NotFound."""
         stored = self.store.get(video)
         if stored is None:
             raise NotFound("there is no copy of it on this machine")
         self._copies.forget(video)
+        self.lives.take_back(video)
         self.transfers.gone(video)
         self.store.remove(video)
         self.events.publish(Event("video", video.hex()))
