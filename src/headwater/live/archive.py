@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from headwater.catalog.catalogue import Catalogue
-from headwater.errors import NodeError, NotFound
+from headwater.errors import MediaError, NodeError, NotFound
 from headwater.live.about import About, read_about, write_about
 from headwater.live.placing import place, spans_of
 from headwater.live.recording import adopt_whole, record
 from headwater.live.spool import Spool
+from headwater.media import jobs
+from headwater.media.worker import in_process
 from headwater.node.activity import Activity
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
@@ -93,6 +95,21 @@ class Archive:
         self._waiting[LiveId(about.entry.live)] = about
 
     # Of our own.
+
+    async def poster(self, spool: Spool) -> bytes:
+        """The SHA-256 of a picture of what has been recorded so far; empty where there is none.
+        Raises: StorageFull."""
+        segments = [segment for segment in spool.segments() if segment.keys]
+        if not segments:
+            return b""
+        path = segments[-1].path
+        try:
+            extras = await in_process(jobs.make_extras, path, path)
+        except MediaError:
+            return b""
+        if not extras.poster:
+            return b""
+        return await asyncio.to_thread(self._store.put_blob, extras.poster)
 
     async def finish(self, live: LiveEntry, spool: Spool) -> VideoId | None:
         """The recording of a live made here, shared; None when there is nothing to share. What

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from headwater.catalog.airing import CataloguedLive
 from headwater.catalog.catalogue import Catalogue
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 CANDIDATES_S = 5.0
+POSTER_US = 3_000_000
+"""How far into the live its picture is taken: the first moments are often black."""
 DVR_S = 600.0
 
 
@@ -171,6 +174,16 @@ class Lives:
                 self._announcer.tell(own, self._clock(), recording=video)
                 self._events.publish(Event("lives", own.live.hex()))
         own.is_settled = True
+
+    async def _picture(self, own: Participation) -> None:
+        try:
+            poster = await self._archive.poster(own.spool)
+        except NodeError as error:
+            log.info("live.no_poster", extra={"reason": str(error)})
+            return
+        if poster and own.making is not None:
+            own.session.entry = replace(own.entry, poster=poster)
+            self._announcer.tell(own, self._clock())
 
     def _own_changed(self, own: Participation, keep_recording: bool) -> None:
         self._announcer.tell(own, self._clock())
@@ -340,6 +353,9 @@ class Lives:
             if now - taken.introduced_s >= CANDIDATES_S:
                 taken.introduced_s = now
                 taken.session.candidates(self._candidates(taken))
+            if taken.making and not taken.has_poster and taken.session.edge_us >= POSTER_US:
+                taken.has_poster = True
+                self._task(self._picture(taken), f"live.poster.{short_id(taken.live)}")
             self._hear(taken)
             if taken.is_to_be_left(now, self._limits.grace_s) and taken.task is not None:
                 taken.task.cancel()

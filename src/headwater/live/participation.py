@@ -31,6 +31,8 @@ class Participation:
     """Of one that is made here."""
     making: "asyncio.Task[None] | None" = None
     views: set[LiveView] = field(default_factory=set)
+    has_poster: bool = False
+    """Of one that is made here: there is one, or one was tried for."""
     is_kept: bool = False
     is_relayed: bool = False
     is_settled: bool = False
