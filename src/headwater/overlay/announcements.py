@@ -89,8 +89,7 @@ class Announcements:
         edge = message.edge
         if edge < partner.edge and bits == partner.bits:
             return False
-        partner.announced(edge, bits, now, common.part_s)
-        partner.told_us_at = now
+        partner.announced(edge, bits, now)
         own = common.window.edge
         if edge > own:
             if own >= 0 and edge - own < TOLD_PARTS:

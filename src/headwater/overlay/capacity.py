@@ -35,7 +35,7 @@ class Child:
 
 class Capacity:
     """Slots and who has them. Shape: at most `slots` children stay; those handed over are at most
-    an eighth more, and leave soon."""
+    a fifth more, and leave soon."""
 
     def __init__(
         self, stripes: int, part_s: float, slots: int, limits: Limits, *, is_source: bool
@@ -66,16 +66,17 @@ class Capacity:
         self.slots = max(least, self.given - self._withheld)
 
     def has_room(self, stripe: int) -> bool:
-        """A source spreads its slots evenly: a stripe that does not leave it reaches nobody. Who
-        serves much does so more or less: copies of one part leave one after the other."""
+        """Slots are spread evenly over the stripes, where there are enough: a stripe without
+        relays starves while others have slots left, and copies of one part leave one after the
+        other."""
         if self.used >= self.slots:
             return False
         share = -(-self.slots // self._stripes)
-        if not self._is_source:
-            if self.slots < 2 * self._stripes:
-                return True
-            share += share // 2
-        return len(self.of[stripe]) < share
+        return self.slots < self._stripes or len(self.of[stripe]) < share
+
+    def open_stripes(self) -> int:
+        """Bit i: has_room(i)."""
+        return sum(1 << stripe for stripe in range(self._stripes) if self.has_room(stripe))
 
     def add(self, node: NodeId, stripe: int, first: int, slots: int) -> Child:
         child = self.of[stripe][node] = Child(node, stripe, first, slots)
@@ -117,7 +118,7 @@ class Capacity:
 
     def weaker(self, stripe: int, slots: int) -> Child | None:
         """The child of this stripe that should make place for a joiner with so many slots."""
-        if slots < 1 or self.leaving >= max(1, self.slots // 8):
+        if slots < 1 or self.leaving >= max(1, self.slots // 5):
             return None
         staying = [child for child in self.of[stripe].values() if child.is_staying]
         weakest = min(staying, key=lambda child: child.slots, default=None)

@@ -11,6 +11,10 @@ from headwater.wire.live import MAX_ANCESTORS, Accept, Hold, Path, Redirect, Sub
 __all__ = ["Children", "moves"]
 
 
+VACANT_S = 3.0
+"""The slot that we left is thought to be free for so long."""
+
+
 def moves(mine: NodeId, other: NodeId, stripe: int) -> bool:
     """Of two nodes that ask each other at the same time, whether `mine` becomes the child."""
     return mine[stripe:] + mine[:stripe] < other[stripe:] + other[:stripe]
@@ -76,7 +80,7 @@ class Children:
         roomy = [
             p.node
             for p in common.partners.values()
-            if p.free > 0 and p.flows >> stripe & 1 and p.avoid_until <= now
+            if p.open >> stripe & 1 and p.free > 0 and p.avoid_until <= now
         ]
         below = [n for n in roomy if n in children]
         if len(below) < half:
@@ -90,6 +94,9 @@ class Children:
         for each in below:
             common.partners[each].free -= 1  # until it says so itself
         names = [*below, *(c.node for c in strong[:half])]
+        feed = self._feeds[stripe]
+        if feed.former is not None and now - feed.since < VACANT_S:
+            names.insert(0, feed.former)
         if self._feeds[stripe].parent is not None and len(names) < half:
             names.extend(path[:2])
         return tuple(dict.fromkeys(name for name in names if name != node))

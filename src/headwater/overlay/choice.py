@@ -11,23 +11,28 @@ __all__ = ["FULL_S", "best_parent", "cost_s"]
 
 FULL_S = 1.0
 """What it seems to cost to ask a node without a free slot: the others first."""
-DISPLACE_S = 0.05
-"""The same, when we are strong enough to be taken in all the same."""
+DISPLACE_S = 0.1
+"""The same, when we are strong enough to be taken in all the same: somebody else has to move."""
 HINTED_S = 0.5
 """Who was named by a parent that sends us away is expected to have room."""
 STALE_S = 1.5
 """Whose edge has not grown for so long has no feed itself."""
 
 
-def cost_s(common: Common, partner: Partner, feed: Feed, own_lag_s: float | None) -> float:
+def cost_s(common: Common, partner: Partner, feed: Feed, first_lag_s: float) -> float:
     """How much later than now parts would come from this partner. Units: seconds; a guess as long
-    as it has announced little. `own_lag_s`: as Partner.lag_s, of ourselves."""
-    limits = common.limits
+    as it has announced little. `first_lag_s`: what to compare with before anything has come."""
     late = partner.lateness_s[feed.index]
     if late is None:
-        late = partner.lag_s - own_lag_s if own_lag_s is not None else partner.rtt_s / 2
-    late += partner.service_s(common.part_s, limits.uplink_share)
-    return late
+        own_lag_s = common.cadence.lag_s(feed.index)
+        late = lag_s(common, partner) - (first_lag_s if own_lag_s is None else own_lag_s)
+    return late + partner.service_s(common.part_s, common.limits.uplink_share)
+
+
+def lag_s(common: Common, partner: Partner) -> float:
+    """When its edge was known to us, from that part's place in the media: comparable between
+    partners, though it may have had it for a while."""
+    return partner.heard_at - common.cadence.pts_s(partner.edge)
 
 
 def is_able(common: Common, partner: Partner, feed: Feed, now: float) -> bool:
@@ -50,26 +55,24 @@ def best_parent(
     feed: Feed,
     excluded: Iterable[NodeId | None],
     slots: int,
-    own_lag_s: float | None,
     now: float,
     *,
-    is_measured: bool = False,
+    doubt_s: float = 0.0,
 ) -> tuple[Partner, float] | None:
-    """The partner that costs the least, and its cost in seconds. `slots`: our own. `is_measured`:
-    only those whose lateness is known."""
+    """The partner that costs the least, and its cost in seconds. `slots`: our own. `doubt_s`: added
+    where the lateness is not known yet."""
     limits = common.limits
     best: Partner | None = None
     best_s = float("inf")
-    first_lag_s = None
-    if own_lag_s is None:
-        first_lag_s = min((p.lag_s for p in common.partners.values() if p.edge >= 0), default=0.0)
-    for partner in common.partners.values():
-        if partner.node in excluded or not is_able(common, partner, feed, now):
+    able = [p for p in common.partners.values() if is_able(common, p, feed, now)]
+    first_lag_s = min((lag_s(common, p) for p in able), default=0.0)
+    for partner in able:
+        if partner.node in excluded:
             continue
-        if is_measured and partner.lateness_s[feed.index] is None:
-            continue
-        cost = cost_s(common, partner, feed, first_lag_s if own_lag_s is None else own_lag_s)
-        if partner.free <= 0:
+        cost = cost_s(common, partner, feed, first_lag_s)
+        if partner.lateness_s[feed.index] is None:
+            cost += doubt_s
+        if not partner.open >> feed.index & 1:
             is_strong = slots >= max(1, limits.displace_ratio * partner.weakest)
             cost += DISPLACE_S if is_strong else FULL_S
         if partner.node in feed.hinted:

@@ -27,6 +27,8 @@ class Feed:
     """The parent has pushed something."""
     leave_by: float = math.inf
     """The parent has told us to go elsewhere until then."""
+    former: NodeId | None = None
+    """The parent before: where a slot was left."""
     retiring: NodeId | None = None
     """The parent before, kept until the new one flows."""
     retire_at: float = math.inf

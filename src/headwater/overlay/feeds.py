@@ -29,8 +29,6 @@ WALK_S = 0.5
 RETIRE_S = 1.0
 """A former parent is let go after that even if the new one has not flowed yet."""
 LOOP_S = 3.0
-STRONG = 2
-"""Times all stripes: who can serve so much is of use near the source."""
 KEY_WEIGHT = 1.5
 """A keyframe's part takes a parent's uplink that much longer than the mean part."""
 
@@ -75,6 +73,7 @@ class Feeds:
         common, node = self._common, partner.node
         if feed.parent is not None and feed.parent != node:
             self._retire(feed, now)
+            feed.former = feed.parent
         feed.parent, feed.since = node, now
         feed.path = (node, *(NodeId(each) for each in ancestors))
         feed.is_silent = feed.has_flowed = False
@@ -108,8 +107,7 @@ class Feeds:
             self._dial(feed.hinted[:2], now)
         if node == feed.asked:
             feed.asked = None
-            if message.nodes == ():
-                partner.free = 0
+            partner.open &= ~(1 << feed.index)
         if node == feed.parent:
             feed.leave_by = now + message.keep_ms / 1000
         self._seek_if_wanting(feed, now)
@@ -188,9 +186,8 @@ class Feeds:
         excluded = [*self._children.capacity.of[feed.index]]
         if feed.parent is not None:
             excluded.append(feed.parent)
-        found = best_parent(
-            common, self.feeds, feed, excluded, self._children.capacity.slots, self.own_lag(), now
-        )
+        slots = self._children.capacity.slots
+        found = best_parent(common, self.feeds, feed, excluded, slots, now)
         if found is None or (found[1] >= FULL_S and now < feed.walk_at):
             feed.seek_at = now + RETRY_S
             return
@@ -221,36 +218,46 @@ class Feeds:
             if node in feed.hinted and is_wanting and feed.asked is None and not is_child:
                 self.ask(feed, node, rtt_s, -1, now)
 
-    def climb(self, now: float) -> None:
+    def climb(self, now: float, *, at_most: int) -> bool:
         """Who is strong belongs near the source: ask one of the ancestors, the parent excepted,
-        unless it is sure that nobody there would give way."""
-        common, capacity = self._common, self._children.capacity
+        unless it is sure that nobody there would give way. Whether it was tried."""
         deep = [feed for feed in self.feeds if self._may_climb(feed)]
-        if not deep or capacity.slots < 1:
-            return
-        feed = max(deep, key=lambda each: len(each.path))
-        parent = common.partners.get(feed.parent) if feed.parent is not None else None
-        is_upside_down = parent is not None and self._is_weaker(parent.slots)
-        if not is_upside_down and capacity.slots < STRONG * common.stripes:
-            return
-        above = feed.path[1] if is_upside_down else common.rng.choice(feed.path[1:])
-        if above in capacity.of[feed.index]:
-            return
-        partner = common.partners.get(above)
-        if partner is None:
-            feed.hinted = (above,)
-            self._dial(feed.hinted, now)
-            return
-        is_open = partner.refused_until[feed.index] <= now and partner.avoid_until <= now
-        if is_open and (partner.free > 0 or self._is_weaker(partner.weakest)):
-            self.ask(feed, above, partner.rtt_s, partner.edge, now)
+        deep.sort(key=lambda feed: -len(feed.path))
+        return any([self._climb(feed, now) for feed in deep[:at_most]])
 
     def _may_climb(self, feed: Feed) -> bool:
         return feed.is_flowing() and feed.asked is None and len(feed.path) > 1
 
+    def _climb(self, feed: Feed, now: float) -> bool:
+        common, capacity = self._common, self._children.capacity
+        parent = common.partners.get(feed.parent) if feed.parent is not None else None
+        is_upside_down = parent is not None and self._is_weaker(parent.slots)
+        if not is_upside_down and capacity.slots < common.stripes:
+            return False
+        above = feed.path[1] if is_upside_down else common.rng.choice(feed.path[1:])
+        if above in capacity.of[feed.index]:
+            return False
+        partner = common.partners.get(above)
+        if partner is None:
+            feed.hinted = (above,)
+            self._dial(feed.hinted, now)
+            return True
+        is_open = partner.refused_until[feed.index] <= now and partner.avoid_until <= now
+        has_room = partner.open >> feed.index & 1
+        if is_open and (has_room or self._is_weaker(partner.weakest)):
+            self.ask(feed, above, partner.rtt_s, partner.edge, now)
+            return True
+        return False
+
     def _is_weaker(self, slots: int) -> bool:
         ratio = self._common.limits.displace_ratio
         return max(1, slots * ratio) <= self._children.capacity.slots
+
+    def are_poor(self) -> bool:
+        """A stripe comes from a thin uplink: a keyframe takes it long."""
+        common = self._common
+        parents = [common.partners.get(f.parent) for f in self.feeds if f.parent is not None]
+        return any(p is not None and p.slots < common.stripes for p in parents)
 
     def _first(self, feed: Feed, edge: int) -> int:
         """From which part on: the oldest that is missing and not asked for, else the next."""
@@ -263,12 +270,6 @@ class Feeds:
                 if seq % stripes == feed.index and not self._repair.is_asked(seq):
                     return seq
         return first
-
-    def own_lag(self) -> float | None:
-        """When our edge came minus its nominal time; None before there is one."""
-        edge = self._common.window.edge
-        came = self._common.arrivals.when(edge) if edge >= 0 else None
-        return came - edge * self._common.part_s if came is not None else None
 
     def check(self, top: int, now: float) -> float:
         """Act on what is overdue, `top` being the newest part known to exist. Returns when to
@@ -317,7 +318,7 @@ class Feeds:
         owed = feed.pushed + common.stripes
         if owed > top:
             return math.inf
-        patience = limits.silence_s + common.cadence.jitter_s[feed.index]
+        patience = limits.silence_s + 1.5 * common.cadence.jitter_s[feed.index]
         if not common.window.has(owed):  # nobody else has given it: all of us may be late
             patience += common.stripes * common.part_s
         due = max(common.cadence.expected(owed, feed.since), feed.since)

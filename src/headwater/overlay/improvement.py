@@ -15,6 +15,8 @@ from headwater.overlay.partner import Partner
 __all__ = ["Improvement"]
 
 YOUNG = 0.1
+DOUBT_S = 0.15
+"""A single announcement may come so long after the part."""
 
 
 class Improvement:
@@ -23,13 +25,23 @@ class Improvement:
     def __init__(self, common: Common, feeds: list[Feed], capacity: Capacity, now: float) -> None:
         self._common, self._feeds, self._capacity = common, feeds, capacity
         self._born_at, self._switched_at = now, -math.inf
+        self._climbed_at = -math.inf
 
-    def due(self, own_lag_s: float | None, now: float) -> tuple[Feed, Partner] | None:
+    def may_climb(self, now: float) -> bool:
+        """Every few ticks; while the place in the tree is new, at each."""
+        limits = self._common.limits
+        is_young = now - self._born_at < limits.young_s
+        return now - self._climbed_at > (0.0 if is_young else limits.climb_s)
+
+    def climbed(self, now: float) -> None:
+        self._climbed_at = now
+
+    def due(self, now: float) -> tuple[Feed, Partner] | None:
         """The stripe to move, and to whom; at most one at a time."""
         limits = self._common.limits
         scale = YOUNG if now - self._born_at < limits.young_s else 1.0
         for feed in self._feeds:
-            found = self._better(feed, own_lag_s, now)
+            found = self._better(feed, now)
             if found is None:
                 feed.better = None
                 continue
@@ -48,16 +60,12 @@ class Improvement:
             return feed, partner
         return None
 
-    def _better(
-        self, feed: Feed, own_lag_s: float | None, now: float
-    ) -> tuple[Partner, float] | None:
+    def _better(self, feed: Feed, now: float) -> tuple[Partner, float] | None:
         if not feed.is_flowing() or not feed.has_flowed or feed.asked is not None:
             return None
         excluded = [*self._capacity.of[feed.index], feed.parent]
         slots = self._capacity.slots
-        found = best_parent(
-            self._common, self._feeds, feed, excluded, slots, own_lag_s, now, is_measured=True
-        )
+        found = best_parent(self._common, self._feeds, feed, excluded, slots, now, doubt_s=DOUBT_S)
         if found is None or -found[1] < self._common.limits.better_s:
             return None
         partner, cost_s = found

@@ -15,10 +15,10 @@ FIRST_WEIGHT = 0.5
 FIRST_SAMPLES = 4
 RESYNC_S = 1.0
 """Off by more than that, the media's time line has jumped, not one part."""
-FADE = 0.985
+FADE = 0.996
 """What is left of the tolerance after a part that was in time..."""
 RISE, LEAST_RISE_S = 0.3, 0.01
-"""...and how much of the rest is added when one was later: together about one part in thirty
+"""...and how much of the rest is added when one was later: together about one part in fifty
 comes later than it."""
 MAX_JITTER_S = 0.6
 """However late parts have come, a hole is not waited for longer."""
@@ -69,6 +69,14 @@ class Cadence:
         """Another parent: its delay is another. `jitter_s`: to be expected of it."""
         self._samples[stripe] = min(self._samples[stripe], 1)
         self.jitter_s[stripe] = min(MAX_JITTER_S, jitter_s)
+
+    def pts_s(self, seq: int) -> float:
+        """The place of a part in the media, as far as that is known."""
+        return self._edge_pts_s + (seq - max(self._edge, 0)) * self._part_s
+
+    def lag_s(self, stripe: int) -> float | None:
+        """The usual time from a part's place in the media to its arrival."""
+        return self._lag[stripe] if self._samples[stripe] else None
 
     def expected(self, seq: int, otherwise: float) -> float:
         """When this part should be here; `otherwise` while nothing is known."""

@@ -39,8 +39,11 @@ class Limits:
     """With fewer, more are dialled."""
     tick_s: float = 1.0
     """Housekeeping: free slots, viewers, better parents, dialling."""
-    gossip_ticks: int = 5
-    """Ticks between two LivePeers to each partner."""
+    gossip_ticks: int = 3
+    """Ticks between two LivePeers to a partner, one after the other."""
+    explore_ticks: int = 10
+    """Ticks between two dials of a node that a partner named; without a pause while parents are
+    poor."""
     names_per_message: int = 8
 
     # Holes and silence.
@@ -91,6 +94,8 @@ class Limits:
     """...for so long..."""
     switch_s: float = 20.0
     """...and that long after the last change: eager overlays never settle."""
+    climb_s: float = 10.0
+    """Between two tries of a strong node to get nearer to the source."""
     young_s: float = 15.0
     """After its join a node settles: better_for_s and switch_s are a tenth."""
     slow_s: float = 0.3

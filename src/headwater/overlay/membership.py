@@ -27,6 +27,7 @@ class Membership:
         """Not to be dialled before."""
         self._failures: dict[NodeId, int] = {}
         self._dialling: dict[NodeId, float] = {}
+        self._fresh: list[NodeId] = []
 
     def learn(self, nodes: Iterable[NodeId]) -> None:
         limits = self._common.limits
@@ -68,6 +69,19 @@ class Membership:
             self._known[node] = now + self._common.spread(REDIAL_S * 2 ** min(failures - 1, 5))
             self._common.out.append(Dial(node))
 
+    def heard_of(self, nodes: Iterable[NodeId]) -> None:
+        """From a partner, who names those with room first: they are tried first."""
+        fresh = [node for node in nodes if node != self._common.me and node not in self.linked]
+        for node in fresh:
+            self._known.setdefault(node, 0.0)
+        self._fresh = (fresh + self._fresh)[: self._common.limits.hints]
+        self.learn(())
+
+    def explore(self, now: float) -> None:
+        """Dial one that a partner has named."""
+        while self._fresh and not self._dialling:
+            self.dial((self._fresh.pop(0),), now)
+
     def fill(self, wanted: int, now: float) -> None:
         """Dial until so many take part."""
         for node in [node for node, until in self._dialling.items() if until <= now]:
@@ -83,7 +97,7 @@ class Membership:
         if not others:
             return
         count = common.limits.names_per_message
-        roomy = [p.node for p in others if p.free > 0][: count // 2]
+        roomy = [p.node for p in others if p.open][: count // 2]
         rest = [p.node for p in others if p.node not in roomy]
         names = roomy + common.rng.sample(rest, min(len(rest), count - len(roomy)))
         common.send(node, LivePeers(common.live, tuple(names)))

@@ -85,6 +85,7 @@ class Overlay:
             self._partners,
         )
         self._improvement = Improvement(self._common, feeds, self._capacity, now)
+        self._born_at = now
         self._tick_at = now + common_tick(self._common)
         self._check_at = math.inf
         self._ticks = 0
@@ -151,7 +152,7 @@ class Overlay:
             self._lost(partner.node, now)
             return
         if isinstance(message, LivePeers):
-            self._membership.learn(NodeId(node) for node in message.nodes)
+            self._membership.heard_of(NodeId(node) for node in message.nodes)
             return
         if isinstance(message, LiveHave):
             return
@@ -353,13 +354,17 @@ class Overlay:
                 if feed.parent is None and feed.asked is None:
                     wanted = common.limits.partners
                     self._wake(now)
-            self._feeds.climb(now)
-            better = self._improvement.due(self._feeds.own_lag(), now)
+            if self._improvement.may_climb(now):
+                is_young = now - self._born_at < common.limits.young_s
+                if self._feeds.climb(now, at_most=common.stripes if is_young else 1):
+                    self._improvement.climbed(now)
+            better = self._improvement.due(now)
             if better is not None:
                 common.counters.switches += 1
                 feed, partner = better
                 self._feeds.ask(feed, partner.node, partner.rtt_s, partner.edge, now)
                 self._wake(now)
+            self._explore(now)
         self._membership.fill(wanted, now)
         self._partners.look(now)
         for node in self._partners.prune(now):
@@ -368,6 +373,14 @@ class Overlay:
             self._membership.gossip(common.rng.choice(tuple(common.partners)))
         if self._ticks % 2 == 0:
             self._partners.tell_viewers()
+
+    def _explore(self, now: float) -> None:
+        """Get to know one more node: often while the place in the tree is new or poor, else now and
+        then."""
+        limits = self._common.limits
+        is_new = now - self._born_at < limits.young_s
+        if is_new or self._feeds.are_poor() or self._ticks % limits.explore_ticks == 0:
+            self._membership.explore(now)
 
     # Out.
 

@@ -23,6 +23,7 @@ class Partner:
     free: int = 0
     viewers: int = 0
     flows: int = 0
+    open: int = 0
     weakest: int = 0
     """As in LiveJoin."""
     edge: int = -1
@@ -33,8 +34,6 @@ class Partner:
     """When it announced something last."""
     heard_at: float = 0.0
     """When its edge grew last."""
-    lag_s: float = 0.0
-    """Its last announcement's time minus its edge's nominal time: comparable between partners."""
     lateness_s: list[float | None] = field(default_factory=list)
     refused_until: list[float] = field(default_factory=list)
     avoid_until: float = 0.0
@@ -68,11 +67,10 @@ class Partner:
         behind = (self.edge - stripe) % self.stripes
         return self.edge >= 0 and bool(self.bits >> behind & (1 | 1 << self.stripes))
 
-    def announced(self, edge: int, bits: int, now: float, part_s: float) -> None:
+    def announced(self, edge: int, bits: int, now: float) -> None:
         if edge > self.edge:
             self.heard_at = now
-            self.lag_s = now - edge * part_s
-        self.edge, self.bits = edge, bits
+        self.edge, self.bits, self.told_us_at = edge, bits, now
 
     def pushed(self, seq: int, now: float, width: int) -> None:
         """It gave us this part: it has it."""

@@ -14,7 +14,7 @@ from headwater.wire.live import LiveJoin, LiveLeave
 
 __all__ = ["Partners"]
 
-TELL_S = 0.5
+TELL_S = 0.2
 """Between two words to partners on what is free and flows here; the first is said at once."""
 FRESH_S = 4.0
 """A new partner is not let go so soon."""
@@ -46,10 +46,10 @@ class Partners:
         self._common.send(node, self._message(is_answer=False))
 
     def _message(self, *, is_answer: bool) -> LiveJoin:
-        capacity = self._capacity
+        capacity, flows = self._capacity, self.flows()
         return LiveJoin(
             *(self._common.live, capacity.slots, capacity.free, is_answer),
-            *(self.viewers(), self.flows(), capacity.weakest),
+            *(self.viewers(), flows, flows & capacity.open_stripes(), capacity.weakest),
         )
 
     def flows(self) -> int:
@@ -78,9 +78,14 @@ class Partners:
         return partner
 
     def said(self, partner: Partner, message: LiveJoin) -> None:
+        opened = message.open & ~partner.open
+        for feed in self._feeds:
+            if opened >> feed.index & 1:
+                partner.refused_until[feed.index] = feed.seek_at = 0.0
         partner.slots, partner.free = message.slots, message.free
         partner.viewers = message.viewers
-        partner.flows, partner.weakest = message.flows, message.weakest
+        partner.flows, partner.open = message.flows, message.open
+        partner.weakest = message.weakest
         for stripe in self._capacity.stripes_of(partner.node):
             self._capacity.of[stripe][partner.node].slots = message.slots
         if not message.is_answer:
@@ -94,8 +99,8 @@ class Partners:
 
     def _status(self) -> tuple[int, ...]:
         capacity = self._capacity
-        free = capacity.free.bit_length()
-        return capacity.slots, free, self.flows(), 0 if free else capacity.weakest
+        free, flows = capacity.free.bit_length(), self.flows()
+        return capacity.slots, free, flows, flows & capacity.open_stripes(), capacity.weakest
 
     def tell(self, nodes: Iterable[NodeId]) -> None:
         self._told_at, self.tell_at = self.tell_at, math.inf
@@ -127,7 +132,7 @@ class Partners:
         surplus = len(idle) - common.limits.idle_partners
         if surplus <= 0:
             return []
-        idle.sort(key=lambda p: (p.avoid_until <= now, p.free > 0, p.heard_at > now - 2, -p.rtt_s))
+        idle.sort(key=lambda p: (p.avoid_until <= now, p.open != 0, p.heard_at > now - 2, -p.rtt_s))
         gone = [partner.node for partner in idle[:surplus]]
         for node in gone:
             common.send(node, LiveLeave(common.live))

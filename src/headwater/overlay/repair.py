@@ -15,8 +15,8 @@ __all__ = ["Repair"]
 MAX_TRIED = 16
 MAX_GUESSES = 2
 """Nodes asked for a part that they have not announced but should have."""
-MARGIN_S = 0.02
-"""Later than ever, not as late as ever."""
+JITTERS, MARGIN_S = 1.35, 0.02
+"""Later than hardly ever, and some."""
 GUESS_COST_S, PARENT_COST_S, FALSE_COST_S = 0.1, 0.3, 1.0
 """How much slower an answer may be from one who has announced the part, is not the late parent, has
 kept its word, before another is asked."""
@@ -174,7 +174,7 @@ class Repair:
         stripe = seq % common.stripes
         feed = self._feeds[stripe]
         due = common.cadence.expected(seq, now)
-        due += max(limits.hole_s, common.cadence.jitter_s[stripe] + MARGIN_S)
+        due += max(limits.hole_s, JITTERS * common.cadence.jitter_s[stripe] + MARGIN_S)
         if feed.hold_until > now:
             due += limits.hold_pull_s
         return due
@@ -189,10 +189,12 @@ class Repair:
                 continue
             cost = partner.answer_s(common.part_s)
             if not partner.has(seq):
-                age = (now - partner.lag_s) / common.part_s  # where its edge should be by now
-                if len(tried) >= MAX_GUESSES or seq + 1 > age or seq > common.window.edge:
+                silent_s = now - partner.heard_at
+                if len(tried) >= MAX_GUESSES or seq > common.window.edge or silent_s > GUESS_S:
                     continue
-                if now - partner.heard_at > GUESS_S or not partner.is_fresh(seq % common.stripes):
+                if seq + 1 > partner.edge + silent_s / common.part_s:  # its edge by now
+                    continue
+                if not partner.is_fresh(seq % common.stripes):
                     continue
                 cost += GUESS_COST_S
             if partner.node == parent:

@@ -155,6 +155,8 @@ class LiveJoin(Struct, frozen=True, tag="l.join"):
     """At and below the sender along stripe 0."""
     flows: Annotated[int, Meta(ge=0, le=2**MAX_STRIPES)] = 0
     """Bit i: stripe i reaches the sender, so that it can be passed on."""
+    open: Annotated[int, Meta(ge=0, le=2**MAX_STRIPES)] = 0
+    """Bit i: and a slot is left for it."""
     weakest: Annotated[int, Meta(ge=0, le=2**16)] = 2**16
     """Slots of the sender's weakest child: who has twice as many is taken in its place."""
 
