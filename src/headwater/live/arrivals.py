@@ -60,6 +60,7 @@ class Arrivals:
             if head.info.live != self._live or head.info.seq % stripes != stripe:
                 raise RemoteProtocolError("a part came on the wrong stream")
             await self._read(head, stream, neighbour.node, is_pushed=True)
+            await asyncio.sleep(0)  # those who pass it on go first
             await stream.write(_TAKEN)
 
     async def pull(self, neighbour: Neighbour, seqs: Sequence[int]) -> None:

@@ -18,6 +18,8 @@ MAX_INITS = 64
 """Encoder restarts whose init is kept in memory; they take about 1 KB each."""
 MAX_INIT_BYTES = 64 * 1024
 """A larger one is no init worth keeping beyond the ring."""
+WRITE_AFTER_S = 0.02
+"""What was delivered is passed on first: disk work takes the interpreter from those who do it."""
 MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024
 """Delivered, and waiting for a disk that hangs; more, and the recording ends there."""
 
@@ -99,6 +101,7 @@ class Shelf:
         """Until cancelled."""
         while True:
             await self._has_work.wait()
+            await asyncio.sleep(WRITE_AFTER_S)
             self._has_work.clear()
             parts, self._unwritten = list(self._unwritten), deque()
             if parts and self.spool is not None and not self.problem:
