@@ -3,12 +3,12 @@
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from e2e_nodes import LONG_S
+from e2e_nodes import LONG_S, ask
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -64,7 +64,7 @@ class Player:
     def payloads(self) -> dict[int, bytes]:
         return {part.seq: part.payload for part in self.parts}
 
-    async def until(self, what: str, is_so: "Any", within_s: float = LONG_S) -> None:
+    async def until(self, what: str, is_so: Callable[[], object], within_s: float = LONG_S) -> None:
         """Until `is_so()`, looked at whenever something comes. Raises: TimeoutError, EOFError."""
         try:
             async with asyncio.timeout(within_s):
@@ -112,13 +112,21 @@ async def playing(node: LabNode, live: str, start: str = "edge") -> AsyncIterato
     async with asyncio.TaskGroup() as group:
         task = group.create_task(player.run(url), name=f"player.{node.name}")
         try:
-            if start == "edge":
+            try:
                 await player.plays_on(2)
-            else:  # the node sends the past as far as the player wants it
-                await player.until("it begins", lambda: player.texts)
+            except TimeoutError as error:
+                raise TimeoutError(f"{error}; {await _state_of(node, live)}") from error
             yield player
         finally:
             task.cancel()
+
+
+async def _state_of(node: LabNode, live: str) -> str:
+    """What may tell why nothing comes."""
+    overlay = await ask(node, f"/api/v1/lives/{live}/overlay")
+    peers = (await ask(node, "/api/v1/peers"))["peers"]
+    beside = [peer["name"] for peer in peers if peer["connected"]]
+    return f"{node.name} is beside {beside}, fed by {overlay['links']}"
 
 
 def is_in_order(parts: Sequence[Played]) -> bool:
