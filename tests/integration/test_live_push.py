@@ -105,7 +105,7 @@ def test_kept_parts_then_new_ones_as_they_came() -> None:
             assert await take(stream_, 9) == list(range(11, 20))
             w.push(*parts[20:])
             assert await take(stream_, 11) == list(range(20, 31))
-            await until(lambda: w.children.backlog_s(w.clock.now) == 0.0)
+            await until(lambda: w.children.backlogs_s(w.clock.now) == [0.0])
             assert w.children.check(w.clock.now) == []
             assert w.counters.parts_pushed == 20
 
@@ -124,7 +124,7 @@ def test_a_backlog_is_told_once_it_changes() -> None:
             assert (node, stripe, round(delay_s, 3)) == (child, 0, 0.3)
             assert w.children.check(w.clock.now) == []
             await take(stream_, 2)
-            await until(lambda: w.children.backlog_s(w.clock.now) == 0.0)
+            await until(lambda: w.children.backlogs_s(w.clock.now) == [0.0])
             assert w.children.check(w.clock.now) == [(child, 0, 0.0)]
 
     asyncio.run(scenario())

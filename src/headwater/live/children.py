@@ -83,8 +83,8 @@ class Children:
                 feed.skip(least_group, now)
         return changed
 
-    def backlog_s(self, now: float) -> float:
-        return max((feed.delay_s(now) for feed, _ in self._feeds.values()), default=0.0)
+    def backlogs_s(self, now: float) -> Sequence[float]:
+        return [feed.delay_s(now) for feed, _ in self._feeds.values()]
 
     def _least_group(self) -> int:
         """With which a child that is late goes on: the newest, or the next when that is late

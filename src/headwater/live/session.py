@@ -187,9 +187,9 @@ class Session:
         span_s = (last.info.pts_us - first.info.pts_us) / 1e6 if first and last else 0.0
         return ring.held_bytes / span_s if span_s >= 0.5 else 0.0
 
-    def backlog_s(self) -> float:
-        """The longest that a part for a child has been on its way."""
-        return self._children.backlog_s(self._clock()) if self._children else 0.0
+    def backlogs_s(self) -> Sequence[float]:
+        """For each child and stripe, how long its oldest part has been on its way."""
+        return self._children.backlogs_s(self._clock()) if self._children else ()
 
     def window(self) -> tuple[int, int, int, int] | None:
         """Numbers of the oldest keyframe and the newest part, then when they are shown. What only

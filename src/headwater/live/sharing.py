@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from headwater.live.session import Session
-from headwater.live.uplink import Uplink
+from headwater.live.uplink import BACKLOG_S, Uplink
 
 __all__ = ["Sharing"]
 
@@ -29,11 +29,20 @@ class Sharing:
         """Tell each how much it has now."""
         if not sessions:
             return
-        is_full = any(session.report().free == 0 for session in sessions)
-        backlog_s = max(session.backlog_s() for session in sessions)
-        self._uplink.check(now, is_full=is_full, backlog_s=backlog_s)
-        for session in sessions:
-            rate_bps = 8 * session.rate_bytes_s() or ASSUMED_BPS
+        reports = [session.report() for session in sessions]
+        rates_bps = [8 * session.rate_bytes_s() or ASSUMED_BPS for session in sessions]
+        delays_s = [delay_s for session in sessions for delay_s in session.backlogs_s()]
+        used_bps = sum(
+            rate * (report.slots - report.free) / len(report.stripes)
+            for rate, report in zip(rates_bps, reports, strict=True)
+        )
+        self._uplink.check(
+            now,
+            is_full=any(report.free == 0 for report in reports),
+            waiting=sum(delay_s > BACKLOG_S for delay_s in delays_s) / max(1, len(delays_s)),
+            used_bps=used_bps,
+        )
+        for session, rate_bps in zip(sessions, rates_bps, strict=True):
             session.uplink(self._slots(rate_bps, session.entry.stripes, len(sessions)))
 
     def _slots(self, rate_bps: float, stripes: int, lives: int) -> int:
