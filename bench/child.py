@@ -14,6 +14,8 @@ __all__ = ["Child", "child", "say", "stdin_closes", "told"]
 ROOT = Path(__file__).parents[1]
 ANSWER_S = 120.0
 END_S = 5.0
+LINE_BYTES = 64 * 1024 * 1024
+"""Of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ async def child(module: str, *arguments: str | int | Path) -> AsyncIterator[Chil
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES,
     )
     try:
         yield Child(process)
