@@ -17,7 +17,16 @@ __all__ = ["NodeCollector", "router"]
 
 router = APIRouter(tags=["node"])
 
-SUBSYSTEMS = ("neighbours", "catalogue", "store", "transfers", "shares", "gossip", "client", "lives")
+SUBSYSTEMS = (
+    "neighbours",
+    "catalogue",
+    "store",
+    "transfers",
+    "shares",
+    "gossip",
+    "client",
+    "lives",
+)
 
 
 @router.get("/metrics", response_class=Response)
