@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,8 +21,10 @@ __all__ = ["Codec", "live"]
 POLL_S = 0.5
 RECORDING_S = 120.0
 """How long to wait for the recording of a live that has ended."""
-ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""As Ctrl-C: with its window closed, nobody's camera stays on air."""
+ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""Ctrl-C and its like: with its window closed, nobody's camera stays on air."""
 
 
 class Codec(StrEnum):
@@ -67,8 +70,6 @@ def live(
     ] = True,
 ) -> None:
     """Go on air until Ctrl-C or the end of the source; then the recording is shared."""
-    for number in ENDING:
-        signal.signal(number, signal.default_int_handler)
     api = session.api()
     asked = {
         "source": _absolute(source),
@@ -84,21 +85,44 @@ def live(
         "dvr_s": dvr * 60,
         "keep_recording": record,
     }
-    on_air = api.post("/api/v1/lives", asked)
+    on_air: dict[str, Any] | None = None
+    try:
+        with _held_back():
+            on_air = api.post("/api/v1/lives", asked)
+        _tell(session, api, on_air)
+        ended = _watch_over(session, api, on_air["id"])
+    except KeyboardInterrupt:
+        if on_air is None:
+            raise
+        api.delete(f"/api/v1/lives/{on_air['id']}")
+        ended = api.get(f"/api/v1/lives/{on_air['id']}")
+    if record:
+        ended = _recorded(session, api, ended)
+    session.answer({"event": "ended", **ended})
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Ctrl-C, and what counts as such, comes after this: then there is a live that can be ended."""
+    came: list[int] = []
+    for number in ENDING:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number in ENDING:
+            signal.signal(number, signal.default_int_handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+def _tell(session: Session, api: Api, on_air: Mapping[str, Any]) -> None:
     session.answer({"event": "on_air", **on_air})
     session.say(f"On air: {on_air['title']}  {api.page}/live/{on_air['id']}")
     if on_air["encoder"]:
         session.say(f"Server: {on_air['encoder']['server']}")
         session.say(f"Key:    {on_air['encoder']['key']}")
     session.say("Ctrl-C ends it.")
-    try:
-        ended = _watch_over(session, api, on_air["id"])
-    except KeyboardInterrupt:
-        api.delete(f"/api/v1/lives/{on_air['id']}")
-        ended = api.get(f"/api/v1/lives/{on_air['id']}")
-    if record:
-        ended = _recorded(session, api, ended)
-    session.answer({"event": "ended", **ended})
 
 
 def _absolute(source: str) -> str:
