@@ -35,7 +35,7 @@ class Child:
 
 class Capacity:
     """Slots and who has them. Shape: at most `slots` children stay; those handed over are at most
-    a fifth more, and leave soon."""
+    a quarter more, and leave soon."""
 
     def __init__(
         self, stripes: int, part_s: float, slots: int, limits: Limits, *, is_source: bool
@@ -118,13 +118,20 @@ class Capacity:
 
     def weaker(self, stripe: int, slots: int) -> Child | None:
         """The child of this stripe that should make place for a joiner with so many slots."""
-        if slots < 1 or self.leaving >= max(1, self.slots // 5):
+        if slots < 1:
             return None
         staying = [child for child in self.of[stripe].values() if child.is_staying]
         weakest = min(staying, key=lambda child: child.slots, default=None)
         if weakest is None or weakest.slots * self._limits.displace_ratio > slots:
             return None
         return weakest
+
+    def oldest_leaving(self) -> Child | None:
+        """Whose time is up first, when as many leave as may at a time."""
+        if self.leaving < max(1, self.slots // 4):
+            return None
+        leaving = [c for each in self.of for c in each.values() if not c.is_staying]
+        return min(leaving, key=lambda child: child.leaving_at)
 
     def surplus(self) -> Child | None:
         """The weakest child, when there are more than slots."""

@@ -11,6 +11,8 @@ from headwater.wire.live import MAX_ANCESTORS, Accept, Hold, Path, Redirect, Sub
 __all__ = ["Children", "moves"]
 
 
+LEAST_KEEP_S = 0.3
+"""A child that was handed over is fed so long, however many press on."""
 VACANT_S = 3.0
 """The slot that we left is thought to be free for so long."""
 
@@ -42,11 +44,26 @@ class Children:
             self._redirect(node, stripe, now)
         elif capacity.has_room(stripe):
             self._welcome(capacity.add(node, stripe, message.first, message.slots))
-        elif (weaker := capacity.weaker(stripe, message.slots)) is not None:
+        elif (weaker := capacity.weaker(stripe, message.slots)) is not None and self._may_hand_over(
+            now
+        ):
             self.hand_over(weaker, (node,), now)
             self._welcome(capacity.add(node, stripe, message.first, message.slots))
         else:
             self._redirect(node, stripe, now)
+
+    def _may_hand_over(self, now: float) -> bool:
+        """Only so many leave at a time; in a rush those that had a moment to move have to go."""
+        oldest = self.capacity.oldest_leaving()
+        if oldest is None:
+            return True
+        keep_s = self._common.limits.keep_ms / 1000
+        if oldest.leaving_at - now > keep_s - LEAST_KEEP_S:
+            return False
+        common = self._common
+        common.send(oldest.node, Redirect(common.live, oldest.stripe, ()))
+        self.remove(oldest.node, oldest.stripe, is_linked=True)
+        return True
 
     def _is_refused(self, node: NodeId, stripe: int) -> bool:
         if self._common.is_source:
@@ -64,7 +81,8 @@ class Children:
         common = self._common
         path = self._feeds[child.stripe].path
         common.send(child.node, Accept(common.live, child.stripe, path))
-        first = max(child.first, common.window.base)
+        oldest = common.window.edge - int(common.limits.behind_s / common.part_s)
+        first = max(child.first, oldest, 0)
         common.out.append(StartPush(child.node, child.stripe, first))
 
     def _redirect(self, node: NodeId, stripe: int, now: float) -> None:

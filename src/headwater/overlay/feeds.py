@@ -24,6 +24,8 @@ __all__ = ["Feeds"]
 
 RETRY_S = 0.15
 """Between two looks for a parent while nobody is able."""
+LONG_S = 1.0
+"""Without a parent, and without anybody to ask."""
 WALK_S = 0.5
 """Between two questions to nodes that say that they are full: for the names they answer with."""
 RETIRE_S = 1.0
@@ -74,6 +76,8 @@ class Feeds:
         if feed.parent is not None and feed.parent != node:
             self._retire(feed, now)
             feed.former = feed.parent
+        if feed.retiring == node:
+            feed.retiring, feed.retire_at = None, math.inf
         feed.parent, feed.since = node, now
         feed.path = (node, *(NodeId(each) for each in ancestors))
         feed.is_silent = feed.has_flowed = False
@@ -82,7 +86,8 @@ class Feeds:
         feed.hinted = ()
         partner.free = max(0, partner.free - 1)
         service_s = partner.service_s(common.part_s, common.limits.uplink_share)
-        common.cadence.relearn(feed.index, KEY_WEIGHT * service_s)
+        later_s = (partner.lateness_s[feed.index] or 0.0) + service_s
+        common.cadence.relearn(feed.index, later_s, KEY_WEIGHT * service_s)
         self._children.tell_path(feed.index)
 
     def _retire(self, feed: Feed, now: float) -> None:
@@ -155,6 +160,7 @@ class Feeds:
             if feed.parent == node:
                 self._dial(feed.path[1:3], now)
                 feed.lose_parent()
+                feed.since = now
                 self._common.counters.grafts += 1
                 self._hold_children(feed)
             if feed.parent is None and feed.asked is None:
@@ -253,6 +259,23 @@ class Feeds:
         ratio = self._common.limits.displace_ratio
         return max(1, slots * ratio) <= self._children.capacity.slots
 
+    def turn_to(self, publisher: NodeId | None, now: float) -> bool:
+        """Stripes without a parent for long are asked for at the publisher's node: the root knows
+        who comes next. Whether there are such stripes."""
+        wanting = [feed for feed in self.feeds if feed.parent is None and feed.asked is None]
+        if publisher is None:
+            return bool(wanting)
+        partner = self._common.partners.get(publisher)
+        for feed in wanting:
+            if now - feed.since < LONG_S:
+                continue
+            if partner is None:
+                feed.hinted = (*feed.hinted[:-1], publisher)
+                self._dial((publisher,), now)
+            elif partner.refused_until[feed.index] <= now:
+                self.ask(feed, publisher, partner.rtt_s, partner.edge, now)
+        return bool(wanting)
+
     def are_poor(self) -> bool:
         """A stripe comes from a thin uplink: a keyframe takes it long."""
         common = self._common
@@ -261,21 +284,25 @@ class Feeds:
 
     def _first(self, feed: Feed, edge: int) -> int:
         """From which part on: the oldest that is missing and not asked for, else the next."""
-        stripes, window = self._common.stripes, self._common.window
-        edge = window.edge if window.edge >= 0 else edge
-        first = edge + 1 + (feed.index - edge - 1) % stripes
-        low = self._repair.low()
-        if low >= 0 and not feed.is_flowing():
-            for seq in window.missing(low, window.edge):
-                if seq % stripes == feed.index and not self._repair.is_asked(seq):
-                    return seq
-        return first
+        common, repair = self._common, self._repair
+        stripes, window = common.stripes, common.window
+        told = repair.told()
+        if repair.is_behind(told):
+            edge = max(edge, told)
+        else:
+            edge = window.edge
+            if not feed.is_flowing():
+                for seq in window.missing(repair.low(), edge):
+                    if seq % stripes == feed.index and not repair.is_asked(seq):
+                        return seq
+        return edge + 1 + (feed.index - edge - 1) % stripes
 
-    def check(self, top: int, now: float) -> float:
-        """Act on what is overdue, `top` being the newest part known to exist. Returns when to
-        look again."""
+    def check(self, told: int, now: float) -> float:
+        """Act on what is overdue, `told` being the newest part that others have announced. Returns
+        when to look again."""
         if self._common.is_source:
             return math.inf
+        top = self._repair.top(told)
         return min(self._check(feed, top, now) for feed in self.feeds)
 
     def _check(self, feed: Feed, top: int, now: float) -> float:

@@ -1,8 +1,9 @@
 """Whether another parent would be better for a stripe that flows, and for long enough. Pure.
 
 Eagerness costs: every change sends new paths to a whole subtree. So another parent must be earlier
-by better_s, for better_for_s without a break, and changes are switch_s apart; a tenth of these in
-the first seconds after a join, when a node finds its place. What is far better does not wait."""
+by better_s, for better_for_s without a break, and changes are switch_s apart. What is earlier by a
+multiple of better_s waits that much less: a slow parent is left as one that fails. In the first
+seconds after a join, or after a break of the whole live, nodes find their places: a tenth of it."""
 
 import math
 
@@ -27,11 +28,16 @@ class Improvement:
         self._born_at, self._switched_at = now, -math.inf
         self._climbed_at = -math.inf
 
+    def is_young(self, now: float) -> bool:
+        return now - self._born_at < self._common.limits.young_s
+
+    def begin(self, now: float) -> None:
+        """Everything starts over."""
+        self._born_at = now
+
     def may_climb(self, now: float) -> bool:
         """Every few ticks; while the place in the tree is new, at each."""
-        limits = self._common.limits
-        is_young = now - self._born_at < limits.young_s
-        return now - self._climbed_at > (0.0 if is_young else limits.climb_s)
+        return self.is_young(now) or now - self._climbed_at > self._common.limits.climb_s
 
     def climbed(self, now: float) -> None:
         self._climbed_at = now
@@ -39,7 +45,7 @@ class Improvement:
     def due(self, now: float) -> tuple[Feed, Partner] | None:
         """The stripe to move, and to whom; at most one at a time."""
         limits = self._common.limits
-        scale = YOUNG if now - self._born_at < limits.young_s else 1.0
+        scale = YOUNG if self.is_young(now) else 1.0
         for feed in self._feeds:
             found = self._better(feed, now)
             if found is None:
@@ -48,12 +54,10 @@ class Improvement:
             partner, gain_s = found
             if feed.better != partner.node:
                 feed.better, feed.better_since = partner.node, now
-            is_slow = gain_s > limits.slow_s
-            lasts_s = limits.slow_for_s if is_slow else limits.better_for_s
-            pause_s = limits.slow_for_s if is_slow else limits.switch_s
-            if now - feed.better_since < lasts_s * scale:
+            haste = scale * limits.better_s / gain_s
+            if now - feed.better_since < limits.better_for_s * haste:
                 continue
-            if now - self._switched_at < pause_s * scale:
+            if now - self._switched_at < limits.switch_s * haste:
                 continue
             self._switched_at = now
             feed.better = None

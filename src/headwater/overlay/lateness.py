@@ -39,12 +39,17 @@ class Cadence:
 
     def arrived(self, seq: int, pts_s: float, now: float, *, is_timely: bool) -> None:
         """`is_timely`: pushed as the newest of its stripe, so that its time means something."""
-        if seq > self._edge:
+        is_newest = seq > self._edge
+        if is_newest:
             self._edge, self._edge_pts_s = seq, pts_s
         if not is_timely:
             return
         stripe = seq % len(self._lag)
-        self._learn(stripe, now - pts_s - self._lag[stripe])
+        off = now - pts_s - self._lag[stripe]
+        if is_newest and self._samples[stripe] and not -RESYNC_S < off < RESYNC_S:
+            self._lag = [lag + off for lag in self._lag]
+        else:
+            self._learn(stripe, off)
 
     def repeated(self, seq: int, now: float) -> None:
         """A part was pulled, and is pushed now: so late it would have been."""
@@ -52,22 +57,21 @@ class Cadence:
 
     def _learn(self, stripe: int, off: float) -> None:
         samples = self._samples[stripe]
+        self._samples[stripe] = samples + 1
         if not samples:
             self._lag[stripe] += off
-        elif off > RESYNC_S or off < -RESYNC_S:
-            self._lag = [lag + off for lag in self._lag]
-        else:
-            weight = WEIGHT if samples >= FIRST_SAMPLES else FIRST_WEIGHT
-            self._lag[stripe] += weight * off
-            jitter_s = FADE * self.jitter_s[stripe]
-            if off > jitter_s:
-                jitter_s += max(LEAST_RISE_S, RISE * (off - jitter_s))
-            self.jitter_s[stripe] = min(MAX_JITTER_S, jitter_s)
-        self._samples[stripe] = samples + 1
+            return
+        off = max(-RESYNC_S, min(off, RESYNC_S))
+        self._lag[stripe] += (WEIGHT if samples >= FIRST_SAMPLES else FIRST_WEIGHT) * off
+        jitter_s = FADE * self.jitter_s[stripe]
+        if off > jitter_s:
+            jitter_s += max(LEAST_RISE_S, RISE * (off - jitter_s))
+        self.jitter_s[stripe] = min(MAX_JITTER_S, jitter_s)
 
-    def relearn(self, stripe: int, jitter_s: float) -> None:
-        """Another parent: its delay is another. `jitter_s`: to be expected of it."""
+    def relearn(self, stripe: int, later_s: float, jitter_s: float) -> None:
+        """Another parent: its delay is another, so much more than before, and its jitter."""
         self._samples[stripe] = min(self._samples[stripe], 1)
+        self._lag[stripe] += max(0.0, min(later_s, MAX_JITTER_S))
         self.jitter_s[stripe] = min(MAX_JITTER_S, jitter_s)
 
     def pts_s(self, seq: int) -> float:

@@ -67,7 +67,7 @@ class Limits:
     """How late a part may be at all: then players skip to a keyframe. Twice their buffer."""
     behind_s: float = 2.0
     """A keyframe skipped to is at most that far behind the edge, if there is a choice."""
-    jump_s: float = 5.0
+    jump_s: float = 2.5
     """Who is that far behind (a laptop that slept) starts over at the newest group."""
 
     # Parents.
@@ -98,10 +98,6 @@ class Limits:
     """Between two tries of a strong node to get nearer to the source."""
     young_s: float = 15.0
     """After its join a node settles: better_for_s and switch_s are a tenth."""
-    slow_s: float = 0.3
-    """A parent that much later than another one is as good as silent..."""
-    slow_for_s: float = 2.0
-    """...after that time."""
     same_parent_s: float = 0.02
     """What a second stripe off the same parent is thought to cost: two parents are each other's
     warm backup."""

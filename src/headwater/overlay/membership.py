@@ -1,6 +1,6 @@
 """Whom to link with: names from the catalogue, from neighbours and from redirects. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from headwater.overlay.commands import Dial
 from headwater.overlay.common import Common
@@ -28,6 +28,13 @@ class Membership:
         self._failures: dict[NodeId, int] = {}
         self._dialling: dict[NodeId, float] = {}
         self._fresh: list[NodeId] = []
+        self.publisher: NodeId | None = None
+
+    def named(self, nodes: Sequence[NodeId]) -> None:
+        """By the catalogue, the publisher's node first."""
+        if nodes:
+            self.publisher = nodes[0]
+        self.learn(nodes)
 
     def learn(self, nodes: Iterable[NodeId]) -> None:
         limits = self._common.limits

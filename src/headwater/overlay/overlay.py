@@ -85,7 +85,6 @@ class Overlay:
             self._partners,
         )
         self._improvement = Improvement(self._common, feeds, self._capacity, now)
-        self._born_at = now
         self._tick_at = now + common_tick(self._common)
         self._check_at = math.inf
         self._ticks = 0
@@ -97,7 +96,7 @@ class Overlay:
 
     def candidates(self, nodes: Sequence[NodeId], now: float) -> None:
         """Whom the catalogue names, the publisher's node first, and mesh neighbours."""
-        self._membership.learn(nodes)
+        self._membership.named(nodes)
         self._membership.fill(self._common.limits.few_partners, now)
 
     def connected(self, node: NodeId, rtt_s: float | None, now: float) -> None:
@@ -255,23 +254,22 @@ class Overlay:
     def _moved_on(self, info: PartInfo, edge: int, now: float) -> None:
         """What is here has changed: play on, or look at the holes."""
         common, window, delivery = self._common, self._common.window, self._delivery
-        if edge < 0:
-            self._repair.began(min(info.group, info.seq), self._repair.top())
-            self._wake(now)
-        elif info.seq > edge + common.limits.jump_s / common.part_s and not common.is_source:
-            self._repair.began(min(info.group, info.seq), self._repair.top())
-            self._hole_at = -math.inf
+        jump = common.limits.jump_s / common.part_s
+        if edge < 0 or (info.seq > edge + jump and not common.is_source):
+            self._repair.began(info.group, max(info.seq, self._repair.told()))
+            self._hole_at = -math.inf if edge >= 0 else math.inf
+            self._improvement.begin(now)
             self._wake(now)
         before = delivery.next
         delivery.advance(common.out)
-        if delivery.next == before or delivery.next <= window.edge:
+        if delivery.next != before:
+            self._hole_at = math.inf  # another hole, if there is one, with a deadline of its own
+        if delivery.next <= window.edge:
             if info.is_key or info.is_init:
                 self._wake(now)
             elif info.seq > edge + 1:
                 due = common.cadence.expected(edge + 1, now) + common.limits.hole_s
                 self._check_at = min(self._check_at, max(due, now))
-        else:
-            self._hole_at = math.inf
         if window.edge - window.width >= self._forgot + FORGET_STEP_PARTS:
             self._forgot = window.base
             common.out.append(Forget(self._forgot))
@@ -316,10 +314,10 @@ class Overlay:
         self._check_at = min(self._check_at, now)
 
     def _check(self, now: float) -> None:
-        top = self._repair.top()
-        again = self._feeds.check(top, now)
+        told = self._repair.told()
+        again = self._feeds.check(told, now)
         again = min(again, self._skip_late(now))
-        again = min(again, self._repair.plan(top, now))
+        again = min(again, self._repair.plan(told, now))
         self._check_at = max(again, now + 0.005)
         self._partners.look(now)
 
@@ -350,13 +348,12 @@ class Overlay:
         self._announcements.change()
         wanted = common.limits.few_partners
         if not common.is_source:
-            for feed in self._feeds.feeds:
-                if feed.parent is None and feed.asked is None:
-                    wanted = common.limits.partners
-                    self._wake(now)
+            if self._feeds.turn_to(self._membership.publisher, now):
+                wanted = common.limits.partners
+                self._wake(now)
             if self._improvement.may_climb(now):
-                is_young = now - self._born_at < common.limits.young_s
-                if self._feeds.climb(now, at_most=common.stripes if is_young else 1):
+                at_most = common.stripes if self._improvement.is_young(now) else 1
+                if self._feeds.climb(now, at_most=at_most):
                     self._improvement.climbed(now)
             better = self._improvement.due(now)
             if better is not None:
@@ -378,7 +375,7 @@ class Overlay:
         """Get to know one more node: often while the place in the tree is new or poor, else now and
         then."""
         limits = self._common.limits
-        is_new = now - self._born_at < limits.young_s
+        is_new = self._improvement.is_young(now)
         if is_new or self._feeds.are_poor() or self._ticks % limits.explore_ticks == 0:
             self._membership.explore(now)
 

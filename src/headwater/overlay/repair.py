@@ -50,7 +50,7 @@ class Repair:
 
     def low(self) -> int:
         """The oldest part that still matters; -1 while nothing has come."""
-        return self._delivery.next if self._delivery.next >= 0 else self.start
+        return max(self._delivery.next, self.start)
 
     def is_asked(self, seq: int) -> bool:
         pulling = self._asked.get(seq)
@@ -87,28 +87,34 @@ class Repair:
         if partner is not None and partner.load > 0:
             partner.load -= 1
 
-    def top(self) -> int:
-        """The newest part known to exist: of ours, and of what believable partners announced."""
-        common = self._common
-        told = max(
-            (p.edge for p in common.partners.values() if p.false_claims < FALSE_CLAIMS),
-            default=-1,
-        )
-        edge = common.window.edge
-        if edge < 0:
-            return told
-        ahead = int(common.limits.deadline_s / common.part_s) + common.stripes
-        return max(edge, min(told, edge + ahead))
+    def told(self) -> int:
+        """The newest part that believable partners have announced; -1 for none."""
+        partners = self._common.partners.values()
+        return max((p.edge for p in partners if p.false_claims < FALSE_CLAIMS), default=-1)
 
-    def plan(self, top: int, now: float) -> float:
+    def top(self, told: int) -> int:
+        """The newest part that we may be late with: of ours, and of what was announced, unless that
+        is far ahead."""
+        common, edge = self._common, self._common.window.edge
+        ahead = int(common.limits.deadline_s / common.part_s) + common.stripes
+        return told if edge < 0 else max(edge, min(told, edge + ahead))
+
+    def is_behind(self, told: int) -> bool:
+        """Others are so far ahead that we should start over there."""
+        common = self._common
+        return told - common.window.edge > common.limits.jump_s / common.part_s
+
+    def plan(self, told: int, now: float) -> float:
         """Pull what is due. Returns when to look again."""
         common, limits = self._common, self._common.limits
-        low = self.low()
+        low, top = self.low(), self.top(told)
         if common.is_source or top < 0:
             return math.inf
         if low < 0:
             low = top
         wanted = common.window.missing(low, top)
+        if self.is_behind(told) and told > top:
+            wanted.append(told)
         self._add_init(wanted)
         if not wanted and not self._asked:
             return math.inf
