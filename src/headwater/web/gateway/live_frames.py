@@ -38,7 +38,8 @@ def parse_start(asked: str) -> Literal["edge"] | int | float:
         return "edge"
     try:
         if asked.startswith("-"):
-            return -min(abs(float(asked)), MAX_BACK_S)
+            seconds = abs(float(asked))
+            return -seconds if seconds <= MAX_BACK_S else -MAX_BACK_S  # nor what is no number
         return int(asked)
     except ValueError as error:
         raise LocalUsageError(
