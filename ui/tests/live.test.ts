@@ -260,7 +260,7 @@ test("what little there is lasts longer while the rest is on its way", () => {
 
 class FakeScreen implements Screen {
   onchange: () => void = () => undefined;
-  onfailed = (): void => undefined;
+  onfailed: Screen["onfailed"] = () => undefined;
   time = 0;
   paused = true;
   rate = 1;
@@ -521,6 +521,20 @@ test("to the end of the window is back to live", () => {
   expect(world.session.following).toBe(false);
   world.session.seek(111.9);
   expect(world.session.following).toBe(true);
+});
+
+test("parts that the browser makes nothing of are noticed, a gap is not taken for that", () => {
+  const world = new World();
+  const stuck = vi.fn();
+  world.session.onstuck = stuck;
+  world.burst(7, 8);
+  world.now += 10;
+  world.session.told({ type: "gap", next: 99 });
+  world.play(20, 25);
+  expect(stuck).not.toHaveBeenCalled();
+  world.screen.append = () => undefined;
+  world.play(25, 31);
+  expect(stuck).toHaveBeenCalledTimes(1);
 });
 
 test("how far behind it is counts from the taking of the picture", () => {

@@ -1,7 +1,7 @@
 /** The one player of lives: its elements are made once and stand ready, a connection is opened while the finger is still going down, and what
  * happens to it afterwards (a lost connection, a new encoder, a broken picture, a hidden tab) is dealt with here. */
 import { token } from "../api";
-import { CanvasScreen, MseScreen, type Screen } from "./screen";
+import { CanvasScreen, MseScreen, type Failure, type Screen } from "./screen";
 import { Session } from "./session";
 import { PartSocket } from "./socket";
 import type { AirState } from "./frames";
@@ -202,6 +202,7 @@ class LivePlayer {
     });
     const session = new Session(screen, source);
     screen.onfailed = (reason) => this.screenFailed(reason);
+    session.onstuck = () => this.screenFailed("broken");
     [this.screen, this.session] = [screen, session];
     session.start();
   }
@@ -213,7 +214,7 @@ class LivePlayer {
   }
 
   /** What is broken is thrown away and begun anew at the newest keyframe. */
-  private screenFailed(reason: "unsupported" | "broken"): void {
+  private screenFailed(reason: Failure): void {
     const { live } = this;
     if (!live) return;
     if (reason === "unsupported") {
@@ -228,10 +229,14 @@ class LivePlayer {
     this.generation += 1;
     this.waits("stalled");
     clearTimeout(this.rebuildTimer);
-    this.rebuildTimer = setTimeout(() => {
-      if (this.live === live && this.id === id) this.build(live);
-    }, this.rebuildMs);
-    this.rebuildMs = Math.min(LONGEST_REBUILD_MS, this.rebuildMs * 2);
+    this.rebuildTimer = setTimeout(
+      () => {
+        // What it was made for is not what it is: the init will tell.
+        if (this.live === live && this.id === id) this.build({ ...live, media_type: this.pictures ? live.media_type : "" });
+      },
+      reason === "changed" ? 0 : this.rebuildMs,
+    );
+    if (reason === "broken") this.rebuildMs = Math.min(LONGEST_REBUILD_MS, this.rebuildMs * 2);
   }
 
   /** All of it is here: what is left is still played, by whoever went back in time for minutes. */

@@ -2,11 +2,13 @@
 import { PartBuffer, type Range } from "./buffer";
 import type { Part } from "./frames";
 
+export type Failure = "unsupported" | "broken" | "changed";
+
 export interface Screen {
   /** Something more can be shown. */
   onchange: () => void;
-  /** It cannot show this at all, or no more: the reason in a word. */
-  onfailed: (reason: "unsupported" | "broken") => void;
+  /** It cannot show this at all, or no more; `changed`: another screen could, at once. */
+  onfailed: (reason: Failure) => void;
   readonly time: number;
   readonly paused: boolean;
   init(type: string, payload: Part["payload"]): void;
@@ -34,12 +36,13 @@ export function canPlayParts(type: string): boolean {
 
 export class MseScreen implements Screen {
   onchange: () => void = () => undefined;
-  onfailed: (reason: "unsupported" | "broken") => void = () => undefined;
+  onfailed: (reason: Failure) => void = () => undefined;
   private readonly source: MediaSource;
   private readonly address: string;
   private buffer: PartBuffer | undefined;
   private readonly waiting: (() => void)[] = [];
   private rate = 1;
+  private type = "";
 
   /** `type`: what it will probably be, so that everything stands ready before the first byte. */
   constructor(
@@ -72,6 +75,7 @@ export class MseScreen implements Screen {
   init(type: string, payload: Part["payload"]): void {
     this.whenOpen(() => {
       if (!mediaSource()?.isTypeSupported(type)) this.onfailed("unsupported");
+      else if (this.buffer && tracks(type) !== tracks(this.type)) this.onfailed("changed");
       else (this.buffer ?? this.make(type))?.init(type, payload);
     });
   }
@@ -118,6 +122,7 @@ export class MseScreen implements Screen {
   }
 
   private make(type: string): PartBuffer | undefined {
+    this.type = type;
     try {
       const buffer = new PartBuffer(this.source.addSourceBuffer(type), type);
       buffer.time = () => this.element.currentTime;
@@ -136,12 +141,17 @@ export class MseScreen implements Screen {
   }
 }
 
+/** How many tracks a type tells of: a SourceBuffer holds to the number that it began with. */
+function tracks(type: string): number {
+  return (/codecs="?([^"]*)/.exec(type)?.[1] ?? "").split(",").filter((codec) => codec.trim()).length;
+}
+
 const MOST_PICTURES = 300;
 
 /** Pictures by their times, drawn when they are due. Shape: holds MOST_PICTURES, the oldest go first. */
 export class CanvasScreen implements Screen {
   onchange: () => void = () => undefined;
-  onfailed: (reason: "unsupported" | "broken") => void = () => undefined;
+  onfailed: (reason: Failure) => void = () => undefined;
   onplaying: () => void = () => undefined;
   paused = true;
   private held: { start: number; end: number; payload: Part["payload"] }[] = [];

@@ -26,6 +26,8 @@ const JUST_BEGUN_S = 1;
 const SETTLE_S = 2;
 const SETTLE_EXCESS_S = 0.3;
 const HOP_S = 0.04;
+const STUCK_S = 4;
+const STUCK_PARTS = 10;
 const OFFSET_MEMORY_S = 5;
 
 
@@ -43,6 +45,12 @@ export class Session {
   readonly pace = new Pace();
   partLength = 0.1;
 
+  /** Parts come, but the browser makes nothing of them. */
+  onstuck: () => void = () => undefined;
+
+  private unseen = 0;
+  private grownAt = -Infinity;
+  private grownEnd = -1;
   private wanted: number | undefined;
   private needsKey = true;
   private type = "";
@@ -97,7 +105,12 @@ export class Session {
     const now = this.now();
     this.remember(now, part);
     if (this.begun && this.following) this.pace.arrived(this.level(), now);
+    this.unseen += 1;
     this.screen.append(part);
+    if (this.unseen > STUCK_PARTS && now - this.grownAt > STUCK_S) {
+      this.unseen = 0;
+      this.onstuck();
+    }
     if (this.begun && this.ahead() > PARK_S && !this.parked) {
       this.parked = true;
       this.source.close();
@@ -215,6 +228,12 @@ export class Session {
   }
 
   private grown(): void {
+    const end = this.screen.ranges().at(-1)?.end ?? -1;
+    if (end !== this.grownEnd) {
+      this.grownEnd = end;
+      this.grownAt = this.now();
+      this.unseen = 0;
+    }
     if (!this.begun) this.begin();
     else {
       this.keepUp();
@@ -282,6 +301,7 @@ export class Session {
   }
 
   private open(from: From): void {
+    this.grownAt = this.now();
     this.paced = from !== "edge";
     this.credit = this.screen.time + 10; // what comes unasked
     this.source.open(from, !this.paced);
