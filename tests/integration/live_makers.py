@@ -48,6 +48,7 @@ class Encoder:
     _parts: int = 0
     is_closed: bool = False
     _is_restarted: bool = False
+    _is_away: bool = False
 
     async def __call__(self, options: LiveOptions) -> AsyncIterator[MadePart | IngestState]:
         try:
@@ -79,9 +80,16 @@ class Encoder:
         while True:
             if self._is_restarted:
                 self._is_restarted, self._parts = False, -(-self._parts // self.gop) * self.gop
+                self._is_away = False
                 self.init()
-            self.make()
+            if not self._is_away:
+                self.make()
             await asyncio.sleep(PART_US / 1e6)
+
+    def vanish(self, message: str) -> None:
+        """The encoder went away."""
+        self._is_away = True
+        self.say("waiting", message)
 
     def restart(self) -> None:
         """The encoder came back: an init, and a keyframe."""

@@ -131,7 +131,7 @@ def test_an_encoder_that_comes_back_is_a_new_epoch_of_the_same_live(tmp_path: Pa
             watching(b, live) as view,
         ):
             parts = await read_parts(view, 20)
-            encoder.say("waiting", "the encoder has gone")
+            encoder.vanish("the encoder has gone")
             await until(lambda: b.lives.get(live).state == "waiting")
             assert a.lives.get(live).message == "the encoder has gone"
             encoder.restart()

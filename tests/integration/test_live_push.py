@@ -112,6 +112,18 @@ def test_kept_parts_then_new_ones_as_they_came() -> None:
     asyncio.run(scenario())
 
 
+def test_who_asks_for_what_is_late_begins_at_the_newest_keyframe() -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            w.push(*stream(100))
+            w.start(0)
+            assert await take(await w.pushed(), 10) == list(range(91, 101))
+            w.start(88)
+            assert await take(await w.pushed(), 13) == list(range(88, 101))
+
+    asyncio.run(scenario())
+
+
 def test_a_backlog_is_told_once_it_changes() -> None:
     async def scenario() -> None:
         async with world() as w:
@@ -212,9 +224,9 @@ def test_starting_over_goes_on_where_it_is_asked_to() -> None:
     async def scenario() -> None:
         async with world() as w:
             w.push(*stream(20))
-            w.start(0)
+            w.start(11)
             stream_ = await w.pushed()
-            assert await take(stream_, 5) == [0, 1, 2, 3, 4]
+            assert await take(stream_, 5) == [11, 12, 13, 14, 15]
             w.start(18)
             again = await w.pushed()
             assert await take(again, 3) == [18, 19, 20]

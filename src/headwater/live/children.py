@@ -40,11 +40,12 @@ class Children:
         return len(self._feeds)
 
     def start(self, neighbour: Neighbour, stripe: int, first: int) -> None:
-        """Push what is kept of the stripe from `first` on, then what `push` says."""
+        """Push what is kept of the stripe from `first` on, unless that is late, then what `push`
+        says: who needs what is older asks for it."""
         self.stop(neighbour.node, stripe)
         push = Push(self._live, stripe)
         feed = ChildFeed(neighbour, push, self._counters, self._limits, self._clock)
-        for part in self._of(stripe, first):
+        for part in self._of(stripe, self._first_in_time(first)):
             feed.put(part)
         name = f"live.push.{short_id(neighbour.node)}.{stripe}"
         task = self._group.create_task(feed.run(), name=name)
@@ -85,6 +86,16 @@ class Children:
 
     def backlogs_s(self, now: float) -> Sequence[float]:
         return [feed.delay_s(now) for feed, _ in self._feeds.values()]
+
+    def _first_in_time(self, first: int) -> int:
+        """Where to begin for a child that asks for what is there from `first` on: at the newest
+        keyframe, when that is late."""
+        edge, key = self._ring.get(self._ring.edge), self._ring.newest_key()
+        if edge is None or key is None:
+            return first
+        wanted = next(iter(self._ring.since(first)), edge)
+        age_us = edge.info.pts_us - wanted.info.pts_us
+        return max(first, key) if age_us > self._limits.push_delay_s * 1e6 else first
 
     def _least_group(self) -> int:
         """With which a child that is late goes on: the newest, or the next when that is late
