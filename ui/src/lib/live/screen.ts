@@ -43,6 +43,7 @@ export class MseScreen implements Screen {
   private readonly waiting: (() => void)[] = [];
   private rate = 1;
   private type = "";
+  private isOpen = false;
 
   /** `type`: what it will probably be, so that everything stands ready before the first byte. */
   constructor(
@@ -53,11 +54,14 @@ export class MseScreen implements Screen {
     const Kind = mediaSource();
     if (!Kind) throw new Error("this browser has no MediaSource");
     this.source = new Kind();
-    this.source.addEventListener("sourceopen", () => {
+    // It says "open" before it tells of it, and parts may come in between: what counts is the telling.
+    const opened = (): void => {
+      this.isOpen = true;
       this.source.duration = Infinity;
       if (type && Kind.isTypeSupported(type)) this.make(type);
       for (const action of this.waiting.splice(0)) action();
-    });
+    };
+    this.source.addEventListener("sourceopen", opened, { once: true });
     element.disableRemotePlayback = true;
     element.onerror = () => this.onfailed("broken");
     this.address = URL.createObjectURL(this.source);
@@ -136,8 +140,8 @@ export class MseScreen implements Screen {
   }
 
   private whenOpen(action: () => void): void {
-    if (this.source.readyState === "open" && !this.waiting.length) action();
-    else if (this.source.readyState === "closed") this.waiting.push(action);
+    if (!this.isOpen) this.waiting.push(action);
+    else if (this.source.readyState === "open") action();
   }
 }
 

@@ -109,6 +109,7 @@ export class Session {
     this.screen.append(part);
     if (this.unseen > STUCK_PARTS && now - this.grownAt > STUCK_S) {
       this.unseen = 0;
+      this.grownAt = now;
       this.onstuck();
     }
     if (this.begun && this.ahead() > PARK_S && !this.parked) {
