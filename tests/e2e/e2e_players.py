@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from e2e_nodes import LONG_S, ask
+from e2e_nodes import LONG_S, ask, metric
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -19,6 +19,7 @@ __all__ = ["Played", "Player", "is_in_order", "playing"]
 _HEADER = struct.Struct(">QQQIB3x")
 """As web/gateway/live_frames.py writes it: number, time shown, time taken, duration, flags."""
 _INIT, _KEY = 1, 2
+COUNTED = ("parts_received", "parts_unwanted", "parts_delivered", "pulls", "pulls_failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,10 @@ async def _state_of(node: LabNode, live: str) -> str:
     overlay = await ask(node, f"/api/v1/lives/{live}/overlay")
     peers = (await ask(node, "/api/v1/peers"))["peers"]
     beside = [peer["name"] for peer in peers if peer["connected"]]
-    return f"{node.name} is beside {beside}, fed by {overlay['links']}"
+    names = {each["id"]: each["name"] for each in overlay["nodes"]}
+    links = [f"{names[link['from']]}-{names[link['to']]}" for link in overlay["links"]]
+    counts = {name: metric(node, f"headwater_lives_{name}_total") for name in COUNTED}
+    return f"{node.name} is beside {beside}, links {links}, {counts}"
 
 
 def is_in_order(parts: Sequence[Played]) -> bool:

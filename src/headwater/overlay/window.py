@@ -34,8 +34,10 @@ class Window:
         return bool(self.bits >> behind & 1)
 
     def is_wanted(self, seq: int) -> bool:
-        """Neither here nor too old. An init may be of any age."""
-        return seq > self.edge or (seq >= self.base and not self.has(seq))
+        """Neither here nor too old. An init that something here needs may be of any age."""
+        if seq > self.edge or seq >= self.base:
+            return not self.has(seq)
+        return seq not in self.inits and (seq == self.init or seq in self.keys.values())
 
     def add(self, info: PartInfo) -> bool:
         """Note a part; False when it is here already or too old."""
