@@ -30,7 +30,7 @@ from headwater.wire.live import GetParts, LiveMessage, PartInfo
 __all__ = ["Core", "Peer", "World"]
 
 RING_PARTS = 300
-"""Kept by each node: 30 s at 100 ms a part."""
+"""Kept by each node: 30 s at 100 ms a part, and the inits."""
 PULL_TIMEOUT_S = 10.0
 REPAIR_SHARE = 0.25
 """Of the uplink, for pulls..."""
@@ -336,7 +336,9 @@ class Peer:
     # What it holds.
 
     def has(self, seq: int) -> bool:
-        return seq < len(self.held) and self.held[seq] != 0 and seq > self.edge - RING_PARTS
+        if seq >= len(self.held) or not self.held[seq]:
+            return False
+        return seq > self.edge - RING_PARTS or self.world.stream.infos[seq].is_init
 
     def hold(self, seq: int) -> None:
         held = self.held
