@@ -4,37 +4,35 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
 from random import Random
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from msgspec.structs import replace
 
 from headwater.catalog.airing import CataloguedLive
 from headwater.catalog.catalogue import Catalogue
-from headwater.errors import LocalUsageError, NodeError, NotFound, Unavailable
+from headwater.errors import NodeError, NotFound, Unavailable
 from headwater.link.port import Stream
 from headwater.live.about import About
 from headwater.live.announcing import Announcer, viewers_of
 from headwater.live.archive import Archive
-from headwater.live.broadcast import Broadcast, Ingest
+from headwater.live.broadcast import Ingest
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
 from headwater.live.participation import Participation
 from headwater.live.port import Neighbour, Neighbours
 from headwater.live.session import Session, Surroundings
 from headwater.live.sharing import Sharing
-from headwater.live.signing import Signer
 from headwater.live.spool import Spool
 from headwater.live.status import LiveStatus
+from headwater.live.studio import Studio
 from headwater.live.view import LiveView, Start
 from headwater.media.live_ingest import ingest as ingest_source
 from headwater.media.live_options import LiveOptions
 from headwater.node.events import Event, Events
 from headwater.wire.ids import LiveId, NodeId, VideoId, short_id
 from headwater.wire.items import Item, LiveEntry, VideoEntry
-from headwater.wire.live import GetClock, GetParts, LiveMessage, Push, live_id
+from headwater.wire.live import GetClock, GetParts, LiveMessage, Push
 
 __all__ = ["Lives"]
 
@@ -42,8 +40,6 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 CANDIDATES_S = 5.0
-POSTER_US = 3_000_000
-"""How far into the live its picture is taken: the first moments are often black."""
 DVR_S = 600.0
 
 
@@ -77,6 +73,10 @@ class Lives:
         self._around = Surroundings(
             *(me, neighbours, self._addresses_of, clock, wall_us, self.counters, self._limits),
             Random(secrets.randbits(64)),
+        )
+        self._studio = Studio(
+            *(self._channel, me, self._announcer, archive, self._begin_own, self._run_if_running),
+            *(clock, self._now_ms),
         )
         self._taken: dict[LiveId, Participation] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -112,33 +112,14 @@ class Lives:
         made = sum(1 for other in self._taken.values() if other.broadcast)
         if made >= self._limits.made:
             raise Unavailable(f"this node makes {made} lives already: stop one of them")
-        stream_key = Ed25519PrivateKey.generate()
-        public = stream_key.public_key().public_bytes_raw()
-        try:
-            entry = LiveEntry(
-                version=1,
-                live=live_id(self._channel, public),
-                stream_key=public,
-                title=title,
-                node=self._around.me,
-                state="waiting",
-                stripes=stripes,
-                part_ms=options.part_ms,
-                created_ms=self._now_ms(),
-                dvr_s=round(dvr_s),
-            )
-            self._announcer.check(entry)
-        except ValueError as error:
-            raise LocalUsageError(f"such a live cannot be: {error}") from error
-        keep_us = None if keep_recording else round(dvr_s * 1e6)
-        about = About(entry, self._channel, is_mine=keep_recording, is_kept=False)
-        own = self._begin(about, self._spool(about, keep_us), is_source=True)
-        signer = Signer(stream_key, LiveId(entry.live))
-        tell = partial(self._own_changed, own, keep_recording)
-        own.broadcast = Broadcast(own.session, signer, options, tell)
-        own.making = self._task(self._make(own.broadcast), f"live.make.{short_id(own.live)}")
-        own.making.add_done_callback(lambda _: self._made(own, keep_recording))
-        tell()
+        own = self._studio.start(
+            options,
+            title,
+            self._ingest,
+            dvr_s=dvr_s,
+            stripes=stripes,
+            keep_recording=keep_recording,
+        )
         return own.live
 
     async def stop(self, live: LiveId) -> None:
@@ -146,49 +127,7 @@ class Lives:
         own = self._taken.get(live)
         if own is None or own.making is None:
             raise NotFound("this node does not make such a live")
-        own.making.cancel()
-        await asyncio.wait([own.making])
-
-    async def _make(self, broadcast: Broadcast) -> None:
-        try:
-            await broadcast.run(self._ingest)
-        except Exception:  # a fault of ours costs this live, not the node
-            log.exception("live.ingest_failed", extra={"live": short_id(broadcast.session.live)})
-            broadcast.message = "an internal fault on this side; see the log"
-
-    def _made(self, own: Participation, keep_recording: bool) -> None:
-        """The source has ended, in whatever way."""
-        own.making = None
-        own.session.finish()
-        if own.broadcast is not None and own.broadcast.state != "failed":
-            own.broadcast.state = "ended"
-        self._own_changed(own, keep_recording)
-        if self._group is not None:
-            self._task(self._settle_own(own, keep_recording), f"live.settle.{short_id(own.live)}")
-
-    async def _settle_own(self, own: Participation, keep_recording: bool) -> None:
-        if keep_recording:
-            await own.session.shelf.flush()
-            video = await self._archive.finish(own.entry, own.spool)
-            if video is not None:
-                self._announcer.tell(own, self._clock(), recording=video)
-                self._events.publish(Event("lives", own.live.hex()))
-        own.is_settled = True
-
-    async def _picture(self, own: Participation) -> None:
-        try:
-            poster = await self._archive.poster(own.spool)
-        except NodeError as error:
-            log.info("live.no_poster", extra={"reason": str(error)})
-            return
-        if poster and own.making is not None:
-            own.session.entry = replace(own.entry, poster=poster)
-            self._announcer.tell(own, self._clock())
-
-    def _own_changed(self, own: Participation, keep_recording: bool) -> None:
-        self._announcer.tell(own, self._clock())
-        about = About(own.entry, self._channel, is_mine=keep_recording, is_kept=False)
-        self._archive.note(own.spool, about)
+        await self._studio.stop(own)
 
     def take_back(self, video: VideoId) -> None:
         """Retract the recording of a live made here; of any other video nothing happens."""
@@ -295,6 +234,9 @@ class Lives:
             return self._begin(about, self._spool(about, round(DVR_S * 1e6)), is_source=False)
         return self._taken[live]
 
+    def _begin_own(self, about: About, keep_us: int | None) -> Participation:
+        return self._begin(about, self._spool(about, keep_us), is_source=True)
+
     def _spool(self, about: About, keep_us: int | None) -> Spool:
         try:
             return self._archive.open(about, keep_us)
@@ -335,6 +277,14 @@ class Lives:
             raise Unavailable("this node is not running")
         return self._group.create_task(work, name=name)
 
+    def _run_if_running(
+        self, work: Coroutine[Any, Any, None], name: str
+    ) -> "asyncio.Task[None] | None":
+        if self._group is not None:
+            return self._task(work, name)
+        work.close()
+        return None
+
     async def _recover(self) -> None:
         try:
             await self._archive.recover(
@@ -348,14 +298,10 @@ class Lives:
     def _tick(self, now: float) -> None:
         self._announcer.tick(now)
         for taken in list(self._taken.values()):
-            if taken.making is not None and self._announcer.is_due(taken, now):
-                self._announcer.tell(taken, now)
+            self._studio.tick(taken, now)
             if now - taken.introduced_s >= CANDIDATES_S:
                 taken.introduced_s = now
                 taken.session.candidates(self._candidates(taken))
-            if taken.making and not taken.has_poster and taken.session.edge_us >= POSTER_US:
-                taken.has_poster = True
-                self._task(self._picture(taken), f"live.poster.{short_id(taken.live)}")
             self._hear(taken)
             if taken.is_to_be_left(now, self._limits.grace_s) and taken.task is not None:
                 taken.task.cancel()
