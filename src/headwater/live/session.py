@@ -8,15 +8,14 @@ forward or deliver it."""
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from headwater.errors import NodeError, RemoteProtocolError
 from headwater.link.port import Stream
 from headwater.live.arrivals import Arrivals
+from headwater.live.asking import Asking
 from headwater.live.children import Children
 from headwater.live.clock import SourceClock
 from headwater.live.counters import LiveCounters
@@ -46,15 +45,13 @@ from headwater.overlay.report import Report
 from headwater.wire.frames import encode
 from headwater.wire.ids import LiveId, NodeId, short_id
 from headwater.wire.items import LiveEntry
-from headwater.wire.live import ClockReply, GetClock, GetParts, LiveMessage, PartInfo, Push
+from headwater.wire.live import GetClock, GetParts, LiveMessage, PartInfo, Push
 from headwater.wire.messages import Refused
 
 __all__ = ["Session", "Surroundings"]
 
 log = logging.getLogger(__name__)
 
-CLOCK_S, CLOCK_EVERY_S = 1.0, 20.0
-"""To wait for the source's clock or ask anew; to ask again once it is known."""
 CHECK_S = 0.1
 """How often children are looked at: a backlog matters from 150 ms on."""
 
@@ -106,8 +103,8 @@ class Session:
         """Nothing more will be delivered."""
         self.news = asyncio.Event()
         """Set, and replaced by another one, when something was delivered."""
-        self._source_clock = SourceClock(is_source=is_source)
         self._around, self._clock, self._slots = around, around.clock, slots
+        self._source_clock = SourceClock(is_source=is_source)
         self._overlay = Overlay(
             self.live,
             around.me,
@@ -123,6 +120,10 @@ class Session:
         self._arrivals = Arrivals(
             *(self.live, key, self._is_wanted, self._take, self._repeated),
             *(around.counters, around.limits, around.clock),
+        )
+        self._asking = Asking(
+            *(self.live, around.neighbours, self._arrivals, self._source_clock),
+            *(around.clock, around.wall_us, self._ban),
         )
         self._server = PartServer(
             *(self.shelf.find, self.rate_bytes_s, around.counters, around.limits, around.clock)
@@ -148,7 +149,8 @@ class Session:
             )
             group.create_task(self.shelf.run(), name="live.shelf")
             if not self.is_source:
-                group.create_task(self._ask_time(), name="live.clock")
+                telling = self._asking.keep_time(self._first_parent)
+                group.create_task(telling, name="live.clock")
             for neighbour in around.neighbours.connected().values():
                 self._overlay.connected(neighbour.node, neighbour.rtt_s, self._clock())
             try:
@@ -314,22 +316,6 @@ class Session:
         self._overlay.handle_timer(self._clock())
         self._act()
 
-    async def _ask_time(self) -> None:
-        """Ask whoever feeds us for the source's clock, now and then."""
-        while True:
-            parent = self._overlay.report().stripes[0].parent
-            neighbour = self._around.neighbours.get(parent) if parent else None
-            if neighbour is not None:
-                asked_us = self._around.wall_us()
-                with suppress(NodeError):
-                    reply, stream = await neighbour.ask(GetClock(self.live), timeout_s=CLOCK_S)
-                    stream.reset()
-                    if isinstance(reply, ClockReply):
-                        now_us = self._around.wall_us()
-                        self._source_clock.learn(reply, asked_us, now_us, self._clock())
-            is_known = self._source_clock.tell(0, self._clock()) is not None
-            await asyncio.sleep(CLOCK_EVERY_S if is_known else CLOCK_S)
-
     async def _check_children(self) -> None:
         while True:
             await asyncio.sleep(CHECK_S)
@@ -373,9 +359,12 @@ class Session:
             case Skip(first, after):
                 self.counters.parts_skipped += after - first
             case Dial(node):
-                group.create_task(self._dial(node), name=f"live.dial.{short_id(node)}")
+                dialling = self._asking.dial(node, self._around.addresses_of(node))
+                group.create_task(dialling, name=f"live.dial.{short_id(node)}")
             case Drop(node, reason, hostile):
-                self._drop(node, reason, hostile=hostile)
+                log.info("live.left", extra={"node": short_id(node), "reason": reason})
+                if hostile:
+                    self._ban(node, reason)
             case Forget():
                 pass  # the ring has bounds of its own: older parts serve those who come late
 
@@ -398,39 +387,20 @@ class Session:
         self.news.set()
         self.news = asyncio.Event()
 
-    def _drop(self, node: NodeId, reason: str, *, hostile: bool) -> None:
-        if hostile:
-            self.counters.nodes_dropped += 1
-            self._around.neighbours.ban(node, reason)
-        else:
-            log.info("live.left", extra={"node": short_id(node), "reason": reason})
+    def _ban(self, node: NodeId, reason: str) -> None:
+        self.counters.nodes_dropped += 1
+        self._around.neighbours.ban(node, reason)
 
     async def _pull(self, node: NodeId, seqs: tuple[int, ...]) -> None:
-        try:
-            neighbour = self._around.neighbours.get(node)
-            if neighbour is not None:
-                await self._arrivals.pull(neighbour, seqs)
-        except RemoteProtocolError as error:
-            self._drop(node, str(error), hostile=True)
+        await self._asking.pull(node, seqs)
         self._overlay.pulled(node, seqs, self._clock())
         self._act()
 
     async def _fetch(self, seqs: Sequence[int]) -> Sequence[LivePart]:
-        """From the source, or who feeds us: the first that has some."""
+        """From the source, or who feeds us."""
         stripes = self._overlay.report().stripes
         nodes = [NodeId(self.entry.node), *(stripe.parent for stripe in stripes)]
-        for node in dict.fromkeys(node for node in nodes if node is not None):
-            neighbour = self._around.neighbours.get(node)
-            try:
-                if neighbour and (parts := await self._arrivals.fetch(neighbour, seqs)):
-                    return parts
-            except RemoteProtocolError as error:
-                self._drop(node, str(error), hostile=True)
-        return ()
+        return await self._asking.fetch(nodes, seqs)
 
-    async def _dial(self, node: NodeId) -> None:
-        addresses = self._around.addresses_of(node)
-        try:
-            await self._around.neighbours.dial(node, addresses)
-        except NodeError as error:
-            log.debug("live.dial_failed", extra={"node": short_id(node), "reason": str(error)})
+    def _first_parent(self) -> NodeId | None:
+        return self._overlay.report().stripes[0].parent
