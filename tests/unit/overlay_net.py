@@ -59,10 +59,12 @@ class Peer:
     forwarded: set[tuple[NodeId, int]] = field(default_factory=set)
     banned: set[NodeId] = field(default_factory=set)
     is_up: bool = True
-    is_frozen: bool = False
+    frozen_at: float | None = None
+    inbox: list[Callable[["Peer"], None]] = field(default_factory=list)
     has_ended: bool = False
     wake_at: float = float("inf")
     run: int = 0
+    forgot: int = 0
 
 
 class Net:
@@ -81,7 +83,7 @@ class Net:
         self.sent: dict[str, int] = defaultdict(int)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self.seq = 0
+        self.seq = self.init = self.epoch = 0
         self.is_live = True
         self.taps: list[Callable[[Peer, Command], None]] = []
 
@@ -129,11 +131,18 @@ class Net:
             return
         for mine, far in ((a, b), (b, a)):
             peer = self.peers.get(mine)
-            if peer is not None and peer.is_up and not peer.is_frozen:
-                for key in [key for key in peer.pushes if key[0] == far]:
-                    del peer.pushes[key]
-                peer.overlay.disconnected(far, self.now)
-                self.settle(peer)
+            if peer is not None and peer.frozen_at is not None:
+                peer.inbox.append(lambda peer, far=far: self._unlinked(peer, far))  # type: ignore[misc]
+            elif peer is not None and peer.is_up:
+                self._unlinked(peer, far)
+
+    def _unlinked(self, peer: Peer, far: NodeId) -> None:
+        if frozenset((node_id(peer.name), far)) in self.links:
+            return  # linked again meanwhile
+        for key in [key for key in peer.pushes if key[0] == far]:
+            del peer.pushes[key]
+        peer.overlay.disconnected(far, self.now)
+        self.settle(peer)
 
     def mesh(self) -> None:
         names = [peer.name for peer in self.peers.values()]
@@ -148,9 +157,19 @@ class Net:
         self._cut_later(peer)
 
     def freeze(self, name: str) -> None:
+        """As SIGSTOP or a closed lid: what comes waits, pushes only while buffers have room."""
         peer = self[name]
-        peer.is_frozen = True
+        peer.frozen_at = self.now
         self._cut_later(peer)
+
+    def thaw(self, name: str) -> None:
+        peer = self[name]
+        peer.frozen_at = None
+        waiting, peer.inbox = peer.inbox, []
+        for action in waiting:
+            action(peer)
+        peer.wake_at = float("inf")
+        self.settle(peer)
 
     def _cut_later(self, peer: Peer) -> None:
         me = node_id(peer.name)
@@ -177,18 +196,31 @@ class Net:
             action()
         self.now = end
 
+    def new_epoch(self) -> None:
+        """The encoder starts anew: the next part is an init."""
+        self.init, self.epoch = self.seq, self.epoch + 1
+
+    def go_on(self) -> None:
+        self.is_live = True
+        self._make_part()
+
     def _make_part(self) -> None:
         if not self.is_live:
             return
         for peer in self.peers.values():
             if peer.is_source and peer.is_up:
-                info = part_at(self.seq, group_parts=self.group_parts)
+                info = part_at(
+                    *(self.seq,),
+                    group_parts=self.group_parts,
+                    init=self.init,
+                    epoch=self.epoch,
+                )
                 peer.ring[info.seq] = info
                 peer.arrived_at[info.seq] = self.now
                 peer.overlay.part_arrived(info, None, self.now, is_pushed=False)
                 self.settle(peer)
         self.seq += 1
-        self.after(0.0 if self.seq == 1 else PART_S, self._make_part)
+        self.after(0.0 if self.seq == self.init + 1 else PART_S, self._make_part)
 
     def settle(self, peer: Peer) -> None:
         """Do what it asks for, then see to its timer."""
@@ -206,7 +238,7 @@ class Net:
         if peer.wake_at != at or not peer.is_up:
             return
         peer.wake_at = float("inf")
-        if not peer.is_frozen:
+        if peer.frozen_at is None:
             peer.overlay.handle_timer(self.now)
             self.settle(peer)
 
@@ -233,6 +265,7 @@ class Net:
             case Skip(first, after):
                 peer.skipped.append((first, after))
             case Forget(below):
+                peer.forgot = below
                 inits = {info.init for info in peer.ring.values()}
                 for seq in [s for s in peer.ring if s < below - 600 and s not in inits]:
                     del peer.ring[seq]
@@ -250,7 +283,9 @@ class Net:
 
     def _push(self, peer: Peer, node: NodeId, seq: int) -> None:
         assert (node, seq % self.stripes) in peer.pushes, "forwarded without a StartPush"
-        info = peer.ring[seq]
+        info, far = peer.ring[seq], self.peers[node]
+        if far.frozen_at is not None and self.now - far.frozen_at > 1.0:
+            return
         if self.rng.random() < self.push_loss:
             return
         self.sent["push"] += 1
@@ -310,10 +345,10 @@ class Net:
         def arrive() -> None:
             if self._delay(me, node) is None or not far.is_up or self.peers.get(node) is not far:
                 return
-            if far.is_frozen:
-                self.after(0.2, arrive)
-                return
-            action(far)
+            if far.frozen_at is None:
+                action(far)
+            else:
+                far.inbox.append(action)
 
         self.after(delay, arrive)
 
@@ -335,7 +370,7 @@ class Net:
                 assert stripe.parent not in stripe.children or stripe.parent is None
             seqs = [seq for _, seq in peer.played]
             assert seqs == sorted(set(seqs)), "delivered twice or out of order"
-            for a, b in pairwise(seqs):
+            for a, b in pairwise(seqs[1:]):
                 assert b == a + 1 or any(f == a + 1 and n == b for f, n in peer.skipped)
 
     def loops(self) -> list[list[str]]:

@@ -12,9 +12,10 @@ from headwater.overlay.partner import Partner
 from headwater.wire.ids import NodeId
 from headwater.wire.live import LiveHave
 
-__all__ = ["Announcements"]
+__all__ = ["TOLD_PARTS", "Announcements"]
 
 TOLD_PARTS = 256
+"""As many bits has a LiveHave."""
 
 
 class Announcements:

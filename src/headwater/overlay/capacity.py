@@ -88,6 +88,9 @@ class Capacity:
         """Strong children first: more wait behind them."""
         children = sorted(self.of[stripe].values(), key=lambda child: -child.slots)
         self.targets[stripe] = tuple(child.node for child in children)
+        self._find_weakest()
+
+    def _find_weakest(self) -> None:
         self.weakest = min((c.slots for c in self._staying()), default=NOBODY)
 
     def _staying(self) -> list[Child]:
@@ -109,12 +112,14 @@ class Capacity:
             self.used -= 1
             self.leaving += 1
         child.leaving_at = until
+        self._find_weakest()
 
     def take_back(self, child: Child) -> None:
         if not child.is_staying:
             self.used += 1
             self.leaving -= 1
         child.leaving_at = math.inf
+        self._find_weakest()
 
     def weaker(self, stripe: int, slots: int) -> Child | None:
         """The child of this stripe that should make place for a joiner with so many slots."""

@@ -16,14 +16,20 @@ DISPLACE_S = 0.1
 HINTED_S = 0.5
 """Who was named by a parent that sends us away is expected to have room."""
 STALE_S = 1.5
-"""Whose edge has not grown for so long has no feed itself."""
+"""Whose edge has not grown for so long has no feed itself, or tells us nothing..."""
+SAID_S = 3.0
+"""...but that it has one, so long ago at most."""
+UNKNOWN_S = 0.25
+"""It is thought to be that much later than we are."""
 
 
-def cost_s(common: Common, partner: Partner, feed: Feed, first_lag_s: float) -> float:
+def cost_s(common: Common, partner: Partner, feed: Feed, first_lag_s: float, now: float) -> float:
     """How much later than now parts would come from this partner. Units: seconds; a guess as long
     as it has announced little. `first_lag_s`: what to compare with before anything has come."""
     late = partner.lateness_s[feed.index]
-    if late is None:
+    if now - partner.heard_at > STALE_S:
+        late = UNKNOWN_S
+    elif late is None:
         own_lag_s = common.cadence.lag_s(feed.index)
         late = lag_s(common, partner) - (first_lag_s if own_lag_s is None else own_lag_s)
     return late + partner.service_s(common.part_s, common.limits.uplink_share)
@@ -37,16 +43,14 @@ def lag_s(common: Common, partner: Partner) -> float:
 
 def is_able(common: Common, partner: Partner, feed: Feed, now: float) -> bool:
     """It has the stripe as fresh as we know it, and has not turned us away lately."""
-    stripe = feed.index
-    if not partner.flows >> stripe & 1:
+    stripe, edge = feed.index, common.window.edge
+    if not partner.flows >> stripe & 1 or partner.refused_until[stripe] > now:
         return False
-    if partner.edge < 0 or partner.avoid_until > now or partner.refused_until[stripe] > now:
-        return False
-    if now - partner.heard_at > STALE_S:
-        return partner.told_us_at == 0.0  # it tells others, who are enough
+    if now - partner.heard_at > STALE_S:  # it announces to others; so its word must do
+        return edge >= 0 and now - partner.said_at < SAID_S
     if not partner.is_fresh(stripe):
         return False
-    return partner.edge >= common.window.edge - common.limits.behind_s / common.part_s
+    return partner.edge >= edge - common.limits.behind_s / common.part_s
 
 
 def best_parent(
@@ -65,11 +69,12 @@ def best_parent(
     best: Partner | None = None
     best_s = float("inf")
     able = [p for p in common.partners.values() if is_able(common, p, feed, now)]
-    first_lag_s = min((lag_s(common, p) for p in able), default=0.0)
+    able = [p for p in able if p.avoid_until <= now] or able
+    first_lag_s = min((lag_s(common, p) for p in able if p.edge >= 0), default=0.0)
     for partner in able:
         if partner.node in excluded:
             continue
-        cost = cost_s(common, partner, feed, first_lag_s)
+        cost = cost_s(common, partner, feed, first_lag_s, now)
         if partner.lateness_s[feed.index] is None:
             cost += doubt_s
         if not partner.open >> feed.index & 1:

@@ -169,11 +169,9 @@ class Feeds:
     # Parts.
 
     def pushed(self, partner: Partner, seq: int, now: float) -> bool:
-        """A part came on a stream of this partner; False when it has no business sending it."""
+        """A part came on a stream of this partner; whether it is the newest from the parent."""
         feed = self.feeds[seq % self._common.stripes]
-        if feed.parent != partner.node:
-            return feed.retiring == partner.node or feed.asked == partner.node
-        if seq <= feed.pushed:
+        if feed.parent != partner.node or seq <= feed.pushed:
             return False
         feed.pushed = seq
         feed.is_silent, feed.has_flowed = False, True
@@ -376,6 +374,11 @@ class Feeds:
 
     def _hold_children(self, feed: Feed) -> None:
         self._children.tell_hold(feed.index)
+
+    def overslept(self, now: float) -> None:
+        """This node stood still, a laptop with its lid closed: nobody else is to blame."""
+        for feed in self.feeds:
+            feed.since, feed.is_silent = now, False
 
     def leave(self) -> None:
         for feed in self.feeds:

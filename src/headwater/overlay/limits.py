@@ -120,9 +120,13 @@ class Limits:
     """What the budget for pulls may save up, as seconds of the stream: two joiners' bursts."""
 
     # Floods.
-    messages_per_s: int = 120
-    """From one neighbour: LiveHave 10, changes of path in a storm of churn 50."""
-    subscribes_per_s: int = 40
-    """From one neighbour: 16 stripes twice."""
+    messages_per_s: int = 60
+    """From one neighbour: LiveHave 4, changes of path in a storm of churn 30..."""
+    messages_burst: int = 500
+    """...and so many more at a time: what waits for a laptop that opens its eyes."""
+    subscribes_per_s: int = 10
+    """From one neighbour: all stripes twice a second..."""
+    subscribes_burst: int = 64
+    """...and so many more at a time: 16 stripes, four times over."""
     useless_parts: int = 64
     """Pushed parts in 10 s that we had from the same node already, or never asked for."""

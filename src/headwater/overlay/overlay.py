@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from headwater.errors import RemoteProtocolError
-from headwater.overlay.announcements import Announcements
+from headwater.overlay.announcements import TOLD_PARTS, Announcements
 from headwater.overlay.capacity import Capacity
 from headwater.overlay.children import Children
 from headwater.overlay.commands import Command, Forget
@@ -44,6 +44,8 @@ from headwater.wire.live import (
 __all__ = ["Overlay"]
 
 FORGET_STEP_PARTS = 32
+OVERSLEPT_S = 1.0
+"""A timer that late says that this very node stood still, not the others."""
 DEFAULT = Limits()
 
 
@@ -133,7 +135,8 @@ class Overlay:
             return
         if self._has_left:
             return
-        if partner.counts(now) > self._common.limits.messages_per_s:
+        limits = self._common.limits
+        if partner.counts(now, limits.messages_per_s) > limits.messages_burst:
             raise RemoteProtocolError("more messages about a live than it can need")
         if isinstance(message, LiveHave):
             if self._announcements.heard(partner, message, now):
@@ -145,7 +148,7 @@ class Overlay:
 
     def _receive_rare(self, partner: Partner, message: LiveMessage, now: float) -> None:
         if isinstance(message, LiveJoin):
-            self._partners.said(partner, message)
+            self._partners.said(partner, message, now)
             return
         if isinstance(message, LiveLeave):
             self._lost(partner.node, now)
@@ -159,8 +162,8 @@ class Overlay:
             raise RemoteProtocolError(f"there is no stripe {message.stripe} in this live")
         self._announcements.change()
         if isinstance(message, Subscribe):
-            partner.subscribes += 1
-            if partner.subscribes > self._common.limits.subscribes_per_s:
+            limits = self._common.limits
+            if partner.asks(now, limits.subscribes_per_s) > limits.subscribes_burst:
                 raise RemoteProtocolError("asks for stripes again and again")
             self._children.subscribe(partner, message, now)
         elif isinstance(message, Unsubscribe):
@@ -213,10 +216,10 @@ class Overlay:
         partner = self._common.partners.get(source)
         if partner is None:
             return
-        partner.pushed(seq, now, 256)
-        if not self._feeds.pushed(partner, seq, now):
+        partner.pushed(seq, now, TOLD_PARTS)
+        if not partner.gives(seq, TOLD_PARTS):
             self._partners.useless_part(partner, now)
-        elif self._feeds.feeds[seq % self._common.stripes].parent == source:
+        elif self._feeds.pushed(partner, seq, now):
             self._common.cadence.repeated(seq, now)
 
     def part_arrived(
@@ -234,8 +237,9 @@ class Overlay:
         common.arrivals.note(seq, now)
         is_newest = seq > edge
         if partner is not None:
-            partner.pushed(seq, now, 256)
+            partner.pushed(seq, now, TOLD_PARTS)
         if is_pushed and partner is not None:
+            partner.gives(seq, TOLD_PARTS)
             has_flowed = self._feeds.feeds[seq % common.stripes].has_flowed
             self._feeds.pushed(partner, seq, now)
             is_timely = has_flowed and seq > edge - common.stripes
@@ -302,6 +306,8 @@ class Overlay:
         if self._has_left:
             self._tick_at = self._check_at = self._partners.tell_at = math.inf
             return
+        if now - self.timer_s > OVERSLEPT_S:
+            self._feeds.overslept(now)
         if now >= self._check_at:
             self._check(now)
         if now >= self._partners.tell_at:
@@ -350,6 +356,7 @@ class Overlay:
         if not common.is_source:
             if self._feeds.turn_to(self._membership.publisher, now):
                 wanted = common.limits.partners
+                self._partners.ask_around(now)
                 self._wake(now)
             if self._improvement.may_climb(now):
                 at_most = common.stripes if self._improvement.is_young(now) else 1

@@ -1,5 +1,6 @@
 """What is known of a linked node that takes part in the live. Pure."""
 
+import math
 from dataclasses import dataclass, field
 
 from headwater.wire.ids import NodeId
@@ -32,13 +33,16 @@ class Partner:
     """Bit i: it has `edge - i`."""
     told_us_at: float = 0.0
     """When it announced something last."""
-    heard_at: float = 0.0
+    heard_at: float = -math.inf
     """When its edge grew last."""
     lateness_s: list[float | None] = field(default_factory=list)
     refused_until: list[float] = field(default_factory=list)
     avoid_until: float = 0.0
     strikes: int = 0
     struck_at: float = 0.0
+    given_edge: int = -1
+    given: int = 0
+    """What it has pushed: bit i: `given_edge - i`."""
     false_claims: int = 0
     """Parts that it said it had and did not give."""
     load: int = 0
@@ -46,11 +50,14 @@ class Partner:
     silences: int = 0
     """Stripes of its that stood still, of late."""
     since: float = 0.0
+    said_at: float = 0.0
+    """When it told its numbers last."""
     is_root: bool = False
     """It said that it has no ancestors: the source."""
-    period_at: float = 0.0
-    messages: int = 0
-    subscribes: int = 0
+    counted_at: float = 0.0
+    messages: float = 0.0
+    asked_at: float = 0.0
+    subscribes: float = 0.0
     useless_at: float = 0.0
     useless: int = 0
 
@@ -81,6 +88,20 @@ class Partner:
         else:
             self.bits |= 1 << -ahead if -ahead < width else 0
 
+    def gives(self, seq: int, width: int) -> bool:
+        """It pushes this part; False when it did before, or when the part is older than all that
+        anybody may still want."""
+        ahead = seq - self.given_edge
+        if ahead > 0:
+            self.given = (self.given << ahead | 1) & ((1 << width) - 1) if ahead < width else 1
+            self.given_edge = seq
+            return True
+        bit = 1 << -ahead
+        if -ahead >= width or self.given & bit:
+            return False
+        self.given |= bit
+        return True
+
     def lacks(self, seq: int) -> bool:
         """It did not give it. True when it had said that it has it."""
         behind = self.edge - seq
@@ -95,12 +116,17 @@ class Partner:
             late_s if known is None else known + LATENESS_WEIGHT * (late_s - known)
         )
 
-    def counts(self, now: float) -> int:
-        """Messages in this second, this one included."""
-        if now - self.period_at >= 1.0:
-            self.period_at, self.messages, self.subscribes = now, 0, 0
-        self.messages += 1
+    def counts(self, now: float, per_s: int) -> float:
+        """How many messages it is ahead of so many a second, this one included."""
+        self.messages = max(0.0, self.messages - (now - self.counted_at) * per_s) + 1.0
+        self.counted_at = now
         return self.messages
+
+    def asks(self, now: float, per_s: int) -> float:
+        """The same of its Subscribes."""
+        self.subscribes = max(0.0, self.subscribes - (now - self.asked_at) * per_s) + 1.0
+        self.asked_at = now
+        return self.subscribes
 
     def answer_s(self, part_s: float) -> float:
         """How long an answer with one part takes: beside its children it has a quarter of its

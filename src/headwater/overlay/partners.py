@@ -16,6 +16,8 @@ __all__ = ["Partners"]
 
 TELL_S = 0.2
 """Between two words to partners on what is free and flows here; the first is said at once."""
+ASKED_AROUND, STALE_S = 4, 1.0
+"""So many are asked at a time, who have said nothing for so long."""
 FRESH_S = 4.0
 """A new partner is not let go so soon."""
 USELESS_S = 10.0
@@ -35,7 +37,7 @@ class Partners:
     ) -> None:
         self._common, self._feeds, self._capacity = common, feeds, capacity
         self._membership, self._is_viewer = membership, is_viewer
-        self._told_viewers = -1
+        self._told_viewers: tuple[NodeId | None, int] = (None, 0)
         self._told: tuple[int, ...] = ()
         self._told_at, self.tell_at = -math.inf, math.inf
         """When partners were told, and are to be told anew."""
@@ -73,11 +75,18 @@ class Partners:
             return None
         partner = Partner(node, self._membership.linked[node], common.stripes, since=now)
         common.partners[node] = partner
-        partner.counts(now)
-        self.said(partner, message)
+        self.said(partner, message, now)
         return partner
 
-    def said(self, partner: Partner, message: LiveJoin) -> None:
+    def ask_around(self, now: float) -> None:
+        """A stripe is missing: those who have told us nothing for long may have room by now."""
+        others = sorted(self._common.partners.values(), key=lambda partner: partner.said_at)
+        for partner in others[:ASKED_AROUND]:
+            if now - partner.said_at > STALE_S:
+                self.greet(partner.node)
+
+    def said(self, partner: Partner, message: LiveJoin, now: float) -> None:
+        partner.said_at = now
         opened = message.open & ~partner.open
         for feed in self._feeds:
             if opened >> feed.index & 1:
@@ -113,10 +122,10 @@ class Partners:
             self._common.send(node, message)
 
     def tell_viewers(self) -> None:
-        viewers = self.viewers()
         parent = self._feeds[0].parent
-        if parent is not None and viewers != self._told_viewers:
-            self._told_viewers = viewers
+        news = (parent, self.viewers())
+        if parent is not None and news != self._told_viewers:
+            self._told_viewers = news
             self._common.send(parent, self._message(is_answer=True))
 
     # Letting go.
