@@ -11,6 +11,7 @@ const JUMP_S = 2;
 const LOOK_BACK_S = 1;
 const CALM_S = 10;
 const SHRINK_S = 0.02;
+const SHRINK_SHARE = 0.1;
 const CLOSE_CALL_S = 0.06;
 
 export interface Decision {
@@ -51,7 +52,8 @@ export class Pace {
   /** `level`: right now. */
   decide(level: number, now: number): Decision {
     if (now - this.calmSince > CALM_S) {
-      this.margin = Math.max(LEAST_MARGIN_S, this.margin - SHRINK_S);
+      const excess = this.margin - LEAST_MARGIN_S;
+      this.margin = Math.max(LEAST_MARGIN_S, this.margin - Math.max(SHRINK_S, SHRINK_SHARE * excess));
       this.calmSince = now;
     }
     if (level > this.margin + JUMP_S) {
