@@ -32,12 +32,12 @@ class Recorded:
     entry: VideoEntry
 
 
-def file_name_of(title: str) -> str:
-    """What the recording of a live of that title is called."""
-    stem = "".join(" " if sign in "/\\" else sign for sign in title).strip(" .") or "live"
+def file_name_of(live: LiveEntry) -> str:
+    """What the recording is called."""
+    stem = "".join(" " if sign in "/\\" else sign for sign in live.title).strip(" .") or "live"
     while len(stem.encode()) > MAX_NAME_BYTES:
         stem = stem[:-1]
-    return f"{stem}.mp4"
+    return f"{stem}.{'mjpeg' if live.media_type == JPEG else 'mp4'}"
 
 
 async def record(live: LiveEntry, spool: Spool, store: Store, node: NodeId) -> Recorded:
@@ -48,7 +48,7 @@ async def record(live: LiveEntry, spool: Spool, store: Store, node: NodeId) -> R
         raise NotFound("nothing was recorded")
     segment = segments[0]
     parts = await asyncio.to_thread(segment.heads)
-    name = file_name_of(live.title)
+    name = file_name_of(live)
     torrent, leaves = await in_process(jobs.create_torrent, segment.path, name)
     probe, extras = await _look_into(segment.path)
     await asyncio.to_thread(store.adopt, torrent, leaves, segment.path, owned=True)
