@@ -34,7 +34,7 @@ PLACES = {
     "hall": Place(("between",)),
     "balcony": Place(("stage",)),
 }
-SMALL = ("--height", "180", "--fps", "10")
+SMALL = ("--height", "180", "--fps", "10", "--bitrate", "1M")
 BESIDE = "127.0.0.99:0"
 """An address that no node of the cluster has."""
 
