@@ -17,6 +17,8 @@ _BY_CODE = {
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, NodeError)
 }
+_BY_STATUS = {kind.http_status: kind for kind in (Unavailable, NotFound)}
+"""For codes of a part of the node that commands do not load: a link that closed is Unavailable."""
 
 
 class Api:
@@ -107,5 +109,4 @@ def _parse(page: str, status: int, text: bytes) -> Any:
         code, message = value["error"]["code"], value["error"]["message"]
     except (KeyError, TypeError):
         code, message = "", f"{page} answered with status {status}"
-    kind = _BY_CODE.get(code, NotFound if status == http.HTTPStatus.NOT_FOUND else NodeError)
-    raise kind(message)
+    raise _BY_CODE.get(code, _BY_STATUS.get(status, NodeError))(message)
