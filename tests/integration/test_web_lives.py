@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from headwater.web.gateway.live_frames import HEADER_BYTES
 from headwater.web.gateway.live_types import media_type_of
+from headwater.wire.ids import LiveId
 
 HEADER = struct.Struct(">QQQIB3x")
 
@@ -238,5 +239,70 @@ def test_the_overlay_names_who_feeds_whom() -> None:
             (mine, "Child", 0),
         }
         assert (got["me"], got["source"]) == (me.hex(), source.hex())
+
+    run(_test)
+
+
+def test_an_encoder_is_told_where_to_send_and_with_which_key() -> None:
+    async def _test(web: Serving) -> None:
+        wanted = {"source": "rtmp:", "title": "From OBS", "dvr_s": 60}
+        got = (await web.client.post("/api/v1/lives", json=wanted)).json()
+        assert got["encoder"]["server"].startswith("rtmp://127.0.0.1:") and got["is_mine"]
+        options, title, dvr_s, _, _ = web.node.lives.started[0]
+        assert (title, dvr_s) == ("From OBS", 60)
+        assert options.rtmp_key == got["encoder"]["key"] and len(options.rtmp_key) >= 16
+        everywhere = {"source": "rtmp://0.0.0.0:19350/show", "title": "Hall", "rtmp_key": "abc"}
+        got = (await web.client.post("/api/v1/lives", json=everywhere)).json()
+        assert got["encoder"] == {"server": "rtmp://127.0.0.1:19350/show", "key": "abc"}
+        assert (await web.client.delete(f"/api/v1/lives/{got['id']}")).status_code == 204
+        assert web.node.lives.get(LiveId(bytes.fromhex(got["id"]))).state == "ended"
+
+    run(_test)
+
+
+class Sink:
+    """The ingest's end of a feed."""
+
+    def __init__(self) -> None:
+        self.got: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def send(self, chunk: bytes) -> None:
+        self.got.put_nowait(chunk)
+
+    async def recorded(self) -> None:
+        self.got.put_nowait(b"(recorded)")
+
+    async def closed(self) -> None:
+        self.got.put_nowait(b"(closed)")
+
+
+def test_what_a_browser_records_reaches_the_ingest_and_may_come_back() -> None:
+    async def _test(web: Serving) -> None:
+        wanted = {"source": "push:", "title": "Camera"}
+        got = (await web.client.post("/api/v1/lives", json=wanted)).json()
+        feed = web.node.lives.started[0][0].feed
+        assert got["is_from_browser"] and feed is not None
+        sink = Sink()
+        await feed.attach(sink)
+        address = f"ws://{web.server.host}:{web.server.port}/live-in?live={got['id']}"
+        for recording in (b"first", b"second"):
+            async with connect(address) as socket:
+                await socket.send(recording)
+                assert await sink.got.get() == recording
+                async with connect(address) as other:  # one at a time
+                    assert json.loads(await other.recv())["code"] == "conflict"
+            assert await sink.got.get() == b"(recorded)"
+        async with connect(f"{address[:-64]}{'00' * 32}") as socket:
+            assert json.loads(await socket.recv())["code"] == "not_found"
+
+    run(_test)
+
+
+def test_a_source_that_cannot_work_is_refused_in_a_sentence() -> None:
+    async def _test(web: Serving) -> None:
+        for source in ("/nowhere/film.mp4", "gopher://old", "rtsp://"):
+            got = await web.client.post("/api/v1/lives", json={"source": source, "title": "T"})
+            assert got.status_code == 400 and got.json()["error"]["code"] == "usage", source
+        assert web.node.lives.started == []
 
     run(_test)

@@ -52,6 +52,7 @@ class GoingLive:
         keep_recording: bool,
     ) -> LiveId:
         """As Lives.start; `rtmp:` is completed, `push:` gets a feed. Raises: LocalUsageError."""
+        self._forget_ended(lives)
         encoder = None
         if options.source.startswith("rtmp:"):
             encoder = _encoder(options)
@@ -68,6 +69,13 @@ class GoingLive:
         if options.feed is not None:
             self._feeds[live] = options.feed
         return live
+
+    def _forget_ended(self, lives: Lives) -> None:
+        """Those that ended by themselves."""
+        on_air = {one.entry.live for one in lives.list() if one.state != "ended"}
+        for records in (self._feeds, self._encoders):
+            for live in [live for live in records if live not in on_air]:
+                records.pop(live, None)
 
     def encoder(self, live: LiveId) -> Encoder | None:
         return self._encoders.get(live)

@@ -149,7 +149,8 @@ class Broadcast {
     socket.onmessage = (event: MessageEvent<string>) => {
       const told = parseTold(event.data);
       if (told?.type !== "failed") return;
-      if (told.code === "not_found" || told.code === "unavailable") this.forget();
+      if (told.code === "unavailable") return; // interrupted: begun anew when the connection closes
+      if (told.code === "not_found") this.forget();
       notices.say(told.message, "bad");
     };
     socket.onclose = () => {
