@@ -65,6 +65,9 @@ class Peer:
     wake_at: float = float("inf")
     run: int = 0
     forgot: int = 0
+    withholds: int = -1
+    """A hostile one does not push this stripe; -2: none at all."""
+    replays: bool = False
 
 
 class Net:
@@ -184,6 +187,23 @@ class Net:
             self.unlink(me, far)
         return self.add(name, slots)
 
+    def turn(self, name: str, behaviour: str) -> None:
+        """Make a node a hostile one."""
+        peer = self[name]
+        if behaviour == "withholds":
+            stripes = peer.overlay.report().stripes
+            peer.withholds = max(range(self.stripes), key=lambda s: len(stripes[s].children))
+        elif behaviour == "frozen":
+            peer.withholds = -2
+        elif behaviour == "replays":
+            peer.replays = True
+        elif behaviour == "boasts":
+            peer.overlay.uplink(100, self.now)
+            peer.withholds = -2
+            self.settle(peer)
+        elif behaviour == "lies":
+            peer.overlay._children.tell_path = lambda stripe: None  # type: ignore[method-assign]
+
     # Running.
 
     def after(self, delay_s: float, action: Callable[[], None]) -> None:
@@ -283,7 +303,13 @@ class Net:
 
     def _push(self, peer: Peer, node: NodeId, seq: int) -> None:
         assert (node, seq % self.stripes) in peer.pushes, "forwarded without a StartPush"
-        info, far = peer.ring[seq], self.peers[node]
+        if peer.withholds in (-2, seq % self.stripes):
+            return
+        if peer.replays:
+            seq = max(seq - 40, seq % self.stripes)
+        info, far = peer.ring.get(seq), self.peers[node]
+        if info is None:
+            return
         if far.frozen_at is not None and self.now - far.frozen_at > 1.0:
             return
         if self.rng.random() < self.push_loss:
@@ -359,9 +385,11 @@ class Net:
         times = [t for t, _ in self[name].played if start <= t <= end]
         return max((b - a for a, b in pairwise(times)), default=end - start)
 
-    def check(self) -> None:
-        """What must hold at any time."""
+    def check(self, besides: str = "") -> None:
+        """What must hold at any time, `besides` a hostile one."""
         for node, peer in self.peers.items():
+            if peer.name == besides:
+                continue
             report = peer.overlay.report()
             staying = sum(len(stripe.children) for stripe in report.stripes)
             assert staying <= report.slots + max(1, report.slots // 4), "more children than slots"

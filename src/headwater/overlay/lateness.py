@@ -4,6 +4,7 @@ No clock is compared. A part is due when its stripe's usual delay behind the med
 has passed; a neighbour's lateness is when its announcement of a part arrived here minus when the
 part itself did: what its feed would have been worth to us, transmission excepted."""
 
+import math
 from array import array
 
 __all__ = ["Arrivals", "Cadence"]
@@ -28,20 +29,21 @@ class Cadence:
     """Per stripe the usual time from a part's place in the media to its arrival, and the lateness
     that hardly any part exceeds: keyframes take longer, and losses are repeated. Units: seconds."""
 
-    __slots__ = ("_edge", "_edge_pts_s", "_lag", "_part_s", "_samples", "jitter_s")
+    __slots__ = ("_edge", "_edge_pts_s", "_lag", "_least_lag", "_part_s", "_samples", "jitter_s")
 
     def __init__(self, stripes: int, part_s: float) -> None:
         self._part_s = part_s
         self._lag = [0.0] * stripes
         self._samples = [0] * stripes
         self.jitter_s = [0.0] * stripes
-        self._edge, self._edge_pts_s = -1, 0.0
+        self._edge, self._edge_pts_s, self._least_lag = -1, 0.0, math.inf
 
     def arrived(self, seq: int, pts_s: float, now: float, *, is_timely: bool) -> None:
         """`is_timely`: pushed as the newest of its stripe, so that its time means something."""
         is_newest = seq > self._edge
         if is_newest:
             self._edge, self._edge_pts_s = seq, pts_s
+            self._least_lag = min(self._least_lag, now - pts_s)
         if not is_timely:
             return
         stripe = seq % len(self._lag)
@@ -91,9 +93,7 @@ class Cadence:
             lag = self._lag[stripe]
         else:
             known = [lag for lag, n in zip(self._lag, self._samples, strict=True) if n]
-            if not known:
-                return otherwise
-            lag = max(known)
+            lag = max(known, default=self._least_lag)
         return self._edge_pts_s + (seq - self._edge) * self._part_s + lag
 
 

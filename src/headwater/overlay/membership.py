@@ -13,6 +13,8 @@ DIAL_S = 3.0
 """A dial without a link after that time has failed."""
 REDIAL_S = 10.0
 """Before a node is dialled again; doubled each time."""
+LONELY_S = 0.5
+"""The same after a link was lost, for a node that has few others."""
 MAX_DIALS = 4
 
 
@@ -56,7 +58,9 @@ class Membership:
         if self.linked.pop(node, None) is not None:
             self.learn((node,))
             if node in self._known:
-                self._known[node] = now + self._common.spread(REDIAL_S)
+                is_lonely = len(self._common.partners) < self._common.limits.few_partners
+                pause_s = self._common.spread(LONELY_S if is_lonely else REDIAL_S)
+                self._known[node] = now + pause_s
 
     def avoid(self, node: NodeId, until: float) -> None:
         """Remember a node that failed us."""
