@@ -1,13 +1,23 @@
-"""Runs of the simulator in processes of their own, as many at a time as there are cores."""
+"""Runs of the simulator in processes of their own, as many at a time as there are cores.
+
+Scenarios that begin alike are warmed up once: the process that did so is forked for each of them.
+Where a system cannot fork, each is run from its start, which gives the same results, later."""
 
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Semaphore
+from typing import Any
 
-from headwater.sim import Result, run
+from headwater.errors import Unavailable
+from headwater.sim import SCENARIOS, Result, run
+from headwater.sim.run import beginning, measure, warm
+from headwater.sim.simulation import Plan
 
 __all__ = ["run_all"]
 
@@ -22,51 +32,96 @@ def run_all(
     progress: Callable[[float, float], None] = lambda now, end: None,
 ) -> list[Result]:
     """In the order of `names`. `ended` is called with each as it is there; `progress(now, end)`,
-    in virtual seconds, while a single one runs: it needs no other process."""
+    in virtual seconds, while a single one runs: it needs no other process.
+
+    Raises: Unavailable when a process ended without a result."""
     if len(names) == 1:
-        result = _run(names[0], nodes, seed, window_s, progress)
+        with _no_collection():
+            result = run(names[0], nodes, seed=seed, window_s=window_s, progress=progress)
         ended(result)
         return [result]
-    workers = min(len(names), os.cpu_count() or 1)
-    context = get_context("spawn")
-    # each in a new process: what 10,000 nodes took is given back
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=1) as pool:
-        try:
-            return _collect(pool, names, nodes, seed, window_s, ended)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
-            raise
-
-
-def _collect(
-    pool: ProcessPoolExecutor,
-    names: Sequence[str],
-    nodes: int,
-    seed: int,
-    window_s: float | None,
-    ended: Callable[[Result], None],
-) -> list[Result]:
-    futures: dict[Future[Result], str] = {
-        pool.submit(_run, name, nodes, seed, window_s): name for name in names
-    }
+    plans = {name: SCENARIOS[name].plan(nodes, seed, window_s) for name in names}
     found: dict[str, Result] = {}
-    for future in as_completed(futures):
-        result = found[futures[future]] = future.result()
+    for result in _results(plans):
+        found[result.scenario] = result
         ended(result)
     return [found[name] for name in names]
 
 
-def _run(
-    name: str,
-    nodes: int,
-    seed: int,
-    window_s: float | None,
-    progress: Callable[[float, float], None] = lambda now, end: None,
-) -> Result:
-    with _no_collection():
-        return run(name, nodes, seed=seed, window_s=window_s, progress=progress)
+def _groups(plans: dict[str, Plan]) -> list[dict[str, Plan]]:
+    """Those that begin alike, the most first."""
+    groups: dict[Plan, dict[str, Plan]] = {}
+    for name, plan in plans.items():
+        groups.setdefault(beginning(plan), {})[name] = plan
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def _results(plans: dict[str, Plan]) -> Iterator[Result]:
+    context = get_context("spawn")
+    cores = context.Semaphore(os.cpu_count() or 1)
+    running: dict[Connection, BaseProcess] = {}
+    try:
+        for group in _groups(plans):
+            mine, theirs = context.Pipe(duplex=False)
+            process: BaseProcess = context.Process(
+                target=_run_group, args=(group, cores, theirs), name="headwater sim"
+            )
+            process.start()
+            theirs.close()
+            running[mine] = process
+        left = set(plans)
+        while running:
+            for pipe in wait(list(running)):
+                assert isinstance(pipe, Connection)
+                try:
+                    result = pipe.recv()
+                except EOFError:
+                    running.pop(pipe).join()
+                    continue
+                left.discard(result.scenario)
+                yield result
+        if left:
+            raise Unavailable(f"no result of {', '.join(sorted(left))}: too little memory?")
+    finally:
+        for process in running.values():
+            process.terminate()
+            process.join()
+
+
+def _run_group(group: dict[str, Plan], cores: Semaphore, pipe: Connection) -> None:
+    children: list[int] = []
+
+    def end(*_: Any) -> None:
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, end)
+    gc.disable()  # see _no_collection
+    if len(group) == 1 or not hasattr(os, "fork"):
+        for name, plan in group.items():
+            with cores:
+                pipe.send(measure(warm(plan), name, plan))
+        return
+    with cores:
+        simulation = warm(next(iter(group.values())))
+    turn = get_context("fork").Lock()
+    for name, plan in group.items():
+        cores.acquire()
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            with suppress(BrokenPipeError):
+                result = measure(simulation, name, plan)
+                with turn:
+                    pipe.send(result)
+            cores.release()
+            os._exit(0)
+        children.append(child)
+    for child in list(children):
+        os.waitpid(child, 0)
+        children.remove(child)
 
 
 @contextmanager

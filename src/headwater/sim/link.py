@@ -49,13 +49,12 @@ class Flow:
     """What waits to leave on one link: pushed parts go before pulled ones. `since_s`: when the part
     that is leaving until `until_s` was put. `told_s`: the backlog that was told last, by stripe."""
 
-    __slots__ = ("is_in_turn", "link", "pulled", "pushed", "since_s", "told_s", "until_s")
+    __slots__ = ("link", "pulled", "pushed", "since_s", "told_s", "until_s")
 
     def __init__(self, link: "Link") -> None:
         self.link = link
         self.pushed: deque[Parcel] = deque()
         self.pulled: deque[Parcel] = deque()
-        self.is_in_turn = False
         self.since_s = self.until_s = 0.0
         self.told_s: dict[int, float] = {}
 

@@ -77,10 +77,10 @@ class World:
 
 
 class Peer:
-    """`parents`: who opened a stream to it last, by stripe, as the simulation knows it.
-    `lag_s`: its processor takes so long for a part. What hostile ones do: `mask` tells what it says
-    instead (None for nothing), `withholds` a stripe, `forges` parts, `is_frozen` takes none any
-    more, `replays` parts that are so many older."""
+    """`parents`: who opened a stream to it last, by stripe, as the simulation knows it. `lag_s`: it
+    takes so long for a part. `slept_s`: in all. What hostile ones do: `mask` tells what
+    it says instead (None for nothing), `withholds` a stripe, `forges` parts, `is_frozen` takes
+    none any more, `replays` parts that are so many older."""
 
     __slots__ = (
         *("world", "id", "is_source", "place", "side", "is_nat", "uplink_bps", "slots"),
@@ -97,6 +97,7 @@ class Peer:
             "is_frozen",
             "lag_s",
             "died_s",
+            "slept_s",
             "_armed_s",
             "_ticket",
             "_act",
@@ -139,6 +140,7 @@ class Peer:
         self.is_frozen = False
         self.lag_s = 0.0
         self.died_s = NEVER
+        self.slept_s = 0.0
         self._armed_s = NEVER
         self._saved_bytes, self._saved_s = REPAIR_SAVED_S * self.uplink.rate, 0.0
         self._ticket = 0
@@ -183,11 +185,13 @@ class Peer:
     def sleep(self) -> None:
         """The process stops without an end (SIGSTOP, a closed lid): what comes waits."""
         self.asleep = []
+        self.slept_s -= self.world.clock.now
         self.uplink.clear()
         self.world.network.vanish(self)
 
     def wake(self) -> None:
         waiting, self.asleep = self.asleep or [], None
+        self.slept_s += self.world.clock.now
         for link in list(self.links.values()):
             if not link.other.is_up:
                 waiting.append((self.world.network.give_up, (link,)))
@@ -325,13 +329,9 @@ class Peer:
             self.flush()
 
     def _timer(self, due_s: float) -> None:
-        if due_s != self._armed_s or not self.is_alive or self.asleep is not None:
-            return
-        self._armed_s = NEVER
-        now = self.world.clock.now
-        if self.core.timer_s <= now:
-            self.core.handle_timer(now)
-        self.flush(SOONEST_S)
+        if due_s == self._armed_s and self.is_alive and self.asleep is None:
+            self._armed_s = NEVER
+            self.flush()
 
     # What it holds.
 
@@ -350,15 +350,19 @@ class Peer:
 
     # What the overlay wants.
 
-    def flush(self, soonest_s: float = 0.0) -> None:
-        act = self._act
-        core = self.core
+    def flush(self) -> None:
+        """Carry out what the overlay wants, its timer included when that is due."""
+        core, act = self.core, self._act
         for command in core.commands():
             act[type(command)](command)
-        due_s = core.timer_s
+        due_s, clock = core.timer_s, self.world.clock
+        if due_s <= clock.now:
+            core.handle_timer(clock.now)
+            for command in core.commands():
+                act[type(command)](command)
+            due_s = core.timer_s
         if due_s < self._armed_s:
-            clock = self.world.clock
-            self._armed_s = due_s = max(due_s, clock.now + soonest_s)
+            self._armed_s = due_s = max(due_s, clock.now + SOONEST_S)
             clock.at(due_s, self._timer, due_s)
 
     def _send(self, command: Send) -> None:

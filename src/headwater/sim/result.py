@@ -34,7 +34,7 @@ class Result:
 
 
 class Watch:
-    """Looks on while a simulation runs: made before it starts."""
+    """Looks on while the window of a simulation runs: made when that starts."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -42,17 +42,14 @@ class Watch:
         self._lasting_loops = 0
         self._before_end: dict[NodeId, int] = {}
         plan, clock = simulation.plan, simulation.clock
-        begin = plan.window_from_s
+        begin = clock.now
         self.end_s = begin + plan.window_s
-        clock.at(begin, self._begin)
+        simulation.record.window()
+        for peer in simulation.viewers:
+            peer.player.restart()
         for step in range(int(plan.window_s / SAMPLE_S)):
             clock.at(begin + (step + 1) * SAMPLE_S, self._look_for_loops)
         clock.at(self.end_s - FED_S, self._note_delivered)
-
-    def _begin(self) -> None:
-        self._simulation.record.window()
-        for peer in self._simulation.viewers:
-            peer.player.restart()
 
     def _look_for_loops(self) -> None:
         found = set()
@@ -150,8 +147,9 @@ class Watch:
             began_s = max(peer.began_s + GRACE_S, plan.window_from_s)
             if until_s <= began_s:
                 continue
-            present_s += until_s - began_s
-            lost_s += min(_lost_s(peer, until_s, plan.form.part_s), until_s - began_s)
+            awake_s = until_s - began_s - peer.slept_s
+            present_s += awake_s
+            lost_s += min(_lost_s(peer, until_s, plan.form.part_s), awake_s)
             stalls += peer.player.stalls
             skips += peer.player.skipped
             stalled += peer.player.stalls > 0 or peer.player.skipped > 0
@@ -188,9 +186,9 @@ class Watch:
 
 
 def _lost_s(peer: Peer, until_s: float, part_s: float) -> float:
-    """Seconds without a picture, the silence before the end included."""
+    """Seconds without a picture, the silence before the end included, sleep not."""
     player = peer.player
     if player.began_s < 0:
         return until_s
     silent_s = max(until_s - player.came_s - 1.0, 0.0)
-    return player.stalled_s + player.skipped * part_s + silent_s
+    return max(player.stalled_s + player.skipped * part_s + silent_s - peer.slept_s, 0.0)

@@ -1,14 +1,21 @@
 """One scenario from beginning to end."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from headwater.sim.result import Result, Watch
 from headwater.sim.scenarios import SCENARIOS
-from headwater.sim.simulation import MakeCore, Simulation, overlay_core
+from headwater.sim.simulation import MakeCore, Plan, Simulation, overlay_core
 
-__all__ = ["run"]
+__all__ = ["Progress", "beginning", "measure", "run", "warm"]
 
 STEP_S = 1.0
+Progress = Callable[[float, float], None]
+"""Called with now and the end, virtual seconds."""
+
+
+def _ignore(now: float, end: float) -> None:
+    pass
 
 
 def run(
@@ -18,16 +25,39 @@ def run(
     seed: int = 1,
     window_s: float | None = None,
     make_core: MakeCore = overlay_core,
-    progress: Callable[[float, float], None] = lambda now, end: None,
+    progress: Progress = _ignore,
 ) -> Result:
-    """The same for the same arguments, always. `progress(now, end)`: virtual seconds.
-    Raises: KeyError when there is no scenario of that name."""
-    scenario = SCENARIOS[name]
-    simulation = Simulation(scenario.plan(nodes, seed, window_s), make_core)
-    watch = Watch(simulation)
+    """The same for the same arguments, always. Raises: KeyError when there is no such scenario."""
+    plan = SCENARIOS[name].plan(nodes, seed, window_s)
+    simulation = warm(plan, make_core, progress)
+    return measure(simulation, name, plan, progress)
+
+
+def beginning(plan: Plan) -> Plan:
+    """What two plans have in common whose simulations are the same up to the window."""
+    return replace(plan, window_s=0.0)
+
+
+def warm(
+    plan: Plan, make_core: MakeCore = overlay_core, progress: Progress = _ignore
+) -> Simulation:
+    """A simulation whose window is about to start."""
+    simulation = Simulation(plan, make_core)
     simulation.start()
-    scenario.script(simulation)
-    while simulation.clock.now < watch.end_s:
-        simulation.run(min(simulation.clock.now + STEP_S, watch.end_s))
-        progress(simulation.clock.now, watch.end_s)
+    _advance(simulation, plan.window_from_s, plan.window_from_s + plan.window_s, progress)
+    return simulation
+
+
+def measure(simulation: Simulation, name: str, plan: Plan, progress: Progress = _ignore) -> Result:
+    """Play the scenario out. `plan`: with the same beginning as the one it was made with."""
+    simulation.plan = plan
+    watch = Watch(simulation)
+    SCENARIOS[name].script(simulation)
+    _advance(simulation, watch.end_s, watch.end_s, progress)
     return watch.result(name)
+
+
+def _advance(simulation: Simulation, until: float, end: float, progress: Progress) -> None:
+    while simulation.clock.now < until:
+        simulation.run(min(simulation.clock.now + STEP_S, until))
+        progress(simulation.clock.now, end)

@@ -25,7 +25,8 @@ Change = Callable[[Plan], Plan]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`about`: a line for people. `change`: of the usual plan. `script`: sets what is to happen."""
+    """`about`: a line for people. `change`: of the usual plan. `script`: called when the window
+    starts, sets what is to happen."""
 
     name: str
     about: str
@@ -139,22 +140,13 @@ def _partition(simulation: Simulation) -> None:
 
 
 def _relay(simulation: Simulation) -> None:
-    """The first to join is the one that all can dial."""
-
-    def open_first() -> None:
-        first = simulation.join_one(_strong)
-        _later(simulation, CALM_S, lambda: leave(first))
-
-    def leave(first: Peer) -> None:
-        simulation.watch_gaps(below(simulation.alive(), {first}))
-        simulation.hit = [peer for peer in simulation.hit if peer is not first]
+    def strike() -> None:
+        first = simulation.viewers[0]
+        hit = below(simulation.alive(), {first})
+        simulation.watch_gaps([peer for peer in hit if peer is not first])
         first.leave()
 
-    simulation.clock.at(0.5, open_first)
-
-
-def _strong(peer: Peer) -> None:
-    peer.is_nat = False
+    _later(simulation, CALM_S, strike)
 
 
 def _restart(simulation: Simulation) -> None:
@@ -193,7 +185,7 @@ _ALL = (
         "relay",
         "the only one that is not behind NAT leaves",
         _relay,
-        lambda plan: replace(plan, population=Population(nat=1.0)),
+        lambda plan: replace(plan, population=Population(nat=1.0), opens_first=True),
     ),
     Scenario("restart", "the source ends and comes back 2 s later", _restart, _longer(20.0)),
 )

@@ -27,7 +27,8 @@ MakeCore = Callable[[Peer, Random], Core]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How many, how long. The window, in which things are measured and in which they happen,
-    starts when all have joined (`joins_per_s`) and `settle_s` have passed."""
+    starts when all have joined (`joins_per_s`) and `settle_s` have passed. `opens_first`: the
+    first to join can be dialled, whatever share of the others is behind NAT."""
 
     nodes: int
     seed: int = 1
@@ -36,10 +37,12 @@ class Plan:
     joins_per_s: float = 100.0
     loss: float = 0.01
     population: Population = USUAL
+    opens_first: bool = False
     form: Format = field(default_factory=Format)
 
     @property
     def window_from_s(self) -> float:
+        """When the window starts."""
         return 1.0 + self.nodes / self.joins_per_s + self.settle_s
 
 
@@ -90,9 +93,10 @@ class Simulation:
         self.join(self.plan.nodes, self.plan.joins_per_s, 1.0)
 
     def go_on_air(self) -> None:
-        """Also after an end: a new process goes on with the same live, in a new epoch."""
+        """Also after an end: a new process goes on with the same live, in a new epoch, and finds
+        some of its mesh again."""
         source = self.source
-        source.start(self._make_core(source, self._chosen), [])
+        source.start(self._make_core(source, self._chosen), self._some(NAMED))
         source.make(self.world.stream.make_init(self.clock.now))
         self._make_part(source.core)
 
@@ -115,21 +119,16 @@ class Simulation:
         """Viewers that feed others."""
         return [each for each in self.alive() if any(link.pushes for link in each.links.values())]
 
-    def join(
-        self,
-        count: int,
-        per_s: float,
-        from_s: float,
-        made: Callable[[Peer], None] = lambda peer: None,
-    ) -> None:
-        """One after the other. `made` is called with each before it starts."""
+    def join(self, count: int, per_s: float, from_s: float) -> None:
+        """One after the other."""
         for index in range(count):
-            self.clock.at(from_s + index / per_s, self.join_one, made)
+            self.clock.at(from_s + index / per_s, self.join_one)
 
-    def join_one(self, made: Callable[[Peer], None] = lambda peer: None) -> Peer:
+    def join_one(self) -> Peer:
         node = NodeId(self._people.randbytes(32))
         peer = self.plan.population.viewer(self.world, node, self._people)
-        made(peer)
+        if self.plan.opens_first and not self.viewers:
+            peer.is_nat = False
         self.network.stations[node] = peer
         self.viewers.append(peer)
         others = [self.source.id, *self._some(NAMED)]

@@ -33,7 +33,7 @@ class Uplink:
 
     __slots__ = (
         *("_clock", "_flows", "_free_s", "_is_checking", "_is_draining", "_sent", "_tell"),
-        *("_turns", "late", "rate"),
+        *("_pulled", "_pushed", "late", "rate"),
     )
 
     def __init__(
@@ -47,7 +47,9 @@ class Uplink:
         self.rate = rate
         self.late = 0
         self._free_s = 0.0
-        self._turns: deque[Flow] = deque()
+        self._pushed: deque[Flow] = deque()
+        self._pulled: deque[Flow] = deque()
+        """Links in turn; each is in them as long as something of that kind waits for it."""
         self._flows: dict[Flow, None] = {}
         """Those whose backlog is looked at."""
         self._is_draining = self._is_checking = False
@@ -55,34 +57,36 @@ class Uplink:
     @property
     def waiting_s(self) -> float:
         """Until all that is here will have left."""
-        waiting = (each for flow in self._turns for each in (*flow.pushed, *flow.pulled))
-        return max(0.0, self._free_s - self._clock.now) + sum(
-            each.size_bytes / self.rate for each in waiting
-        )
+        parts = [flow.pushed for flow in self._pushed] + [flow.pulled for flow in self._pulled]
+        waiting_bytes = sum(each.size_bytes for waiting in parts for each in waiting)
+        return max(0.0, self._free_s - self._clock.now) + waiting_bytes / self.rate
 
     def put(self, flow: Flow, parcel: Parcel) -> None:
         if not self._is_draining and self._clock.now >= self._free_s:
             self._transmit(flow, parcel)
             return
-        waiting = flow.pushed if parcel.is_push else flow.pulled
+        if parcel.is_push:
+            waiting, turns = flow.pushed, self._pushed
+            self._watch(flow)
+        else:
+            waiting, turns = flow.pulled, self._pulled
         if len(waiting) >= MAX_WAITING and not parcel.is_end:
             self.late += 1
             return
+        if not waiting:
+            turns.append(flow)
         waiting.append(parcel)
-        if not flow.is_in_turn:
-            flow.is_in_turn = True
-            self._turns.append(flow)
-        if parcel.is_push:
-            self._watch(flow)
         if not self._is_draining:
             self._is_draining = True
             self._clock.at(self._free_s, self._drain)
 
     def clear(self) -> None:
         """The process ended or sleeps: what waits does not leave."""
-        for flow in self._turns:
+        for flow in (*self._pushed, *self._pulled):
             flow.pushed.clear()
             flow.pulled.clear()
+        self._pushed.clear()
+        self._pulled.clear()
 
     def _transmit(self, flow: Flow, parcel: Parcel) -> None:
         self._free_s = max(self._clock.now, self._free_s) + parcel.size_bytes / self.rate
@@ -92,25 +96,34 @@ class Uplink:
 
     def _drain(self) -> None:
         """The next one leaves: of the links in turn, pushed parts of all links first."""
-        found = self._next(_pushed) or self._next(_pulled)
-        if found is not None:
-            self._transmit(*found)
-        self._is_draining = bool(self._turns)
+        self._next_pushed() or self._next_pulled()
+        self._is_draining = bool(self._pushed or self._pulled)
         if self._is_draining:
             self._clock.at(self._free_s, self._drain)
 
-    def _next(self, of: Callable[[Flow], deque[Parcel]]) -> tuple[Flow, Parcel] | None:
-        turns = self._turns
-        for _ in range(len(turns)):
+    def _next_pushed(self) -> bool:
+        turns = self._pushed
+        while turns:
             flow = turns.popleft()
-            parcel = self._wanted(flow, of(flow))
-            if flow.pushed or flow.pulled:
+            parcel = self._wanted(flow, flow.pushed)
+            if flow.pushed:
                 turns.append(flow)
-            else:
-                flow.is_in_turn = False
             if parcel is not None:
-                return flow, parcel
-        return None
+                self._transmit(flow, parcel)
+                return True
+        return False
+
+    def _next_pulled(self) -> bool:
+        turns = self._pulled
+        while turns:
+            flow = turns.popleft()
+            parcel = self._wanted(flow, flow.pulled)
+            if flow.pulled:
+                turns.append(flow)
+            if parcel is not None:
+                self._transmit(flow, parcel)
+                return True
+        return False
 
     def _wanted(self, flow: Flow, waiting: deque[Parcel]) -> Parcel | None:
         """The next one that somebody still waits for."""
@@ -152,11 +165,3 @@ class Uplink:
         self._is_checking = bool(self._flows)
         if self._flows:
             self._clock.at(now + CHECK_S, self._check)
-
-
-def _pushed(flow: Flow) -> deque[Parcel]:
-    return flow.pushed
-
-
-def _pulled(flow: Flow) -> deque[Parcel]:
-    return flow.pulled
