@@ -177,14 +177,15 @@ async def test_of_a_relay_that_forges_not_a_byte_is_shown(mesh: Mesh) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 async def test_nobody_sees_the_relay_go_that_fed_them(mesh: Mesh, number: signal.Signals) -> None:
-    async with mesh.watched("viewer") as (truth, player):
+    async with mesh.watched("viewer", "far") as (truth, player, elsewhere):
         gone = (await mesh.feeders("viewer"))[0]
         gone.kill(number)
         await catches_up(player, truth)
         await player.plays_on(20)
         assert gone.id not in [node.id for node in await mesh.feeders("viewer")]
-        assert player.gaps == 0 and is_in_order(player.parts)
-        assert is_true(player, truth)
+        assert is_true(player, truth) and never_goes_back(player)
+        if not elsewhere.gaps:  # else this machine is too busy for anybody to play without
+            assert player.gaps == 0 and is_in_order(player.parts)
 
 
 async def test_a_relay_that_crawls_is_left(mesh: Mesh) -> None:
@@ -312,7 +313,8 @@ async def studio(mesh: Mesh, title: str) -> AsyncIterator[tuple[str, Studio]]:
     told = await asyncio.to_thread(mesh["stage"].api.post, "/api/v1/lives", body)
     live = str(told["id"])
     path = f"/api/v1/lives/{live}"
-    await until("it listens", lambda: mesh["stage"].api.get(path)["message"])
+    listens = "waiting for an encoder"
+    await until("it listens", lambda: listens in mesh["stage"].api.get(path)["message"])
     try:
         yield live, Studio(told["encoder"]["server"], told["encoder"]["key"])
     finally:
