@@ -24,6 +24,7 @@ STRIPES = 4
 BITRATE_BPS = 4_000_000
 UPLINK_BYTES_S = 250_000_000
 """Said to be there: more than a hundred children take."""
+PART_MS = 100
 SECONDS = 30
 SETTLE_S = 8.0
 
@@ -66,7 +67,12 @@ async def _feed(report: Report, count: int, seconds: int) -> None:
     added, lost = _compare(at_source, feeding)
     report.figure(f"cpu_percent_{count}", 100 * used_s / seconds, (), "of a core, all threads")
     report.figure(f"rss_mb_{count}", rss / 1e6)
-    report.figure(f"p99_added_ms_{count}", percentile(added, 0.99), added, "a child of the source")
+    if added:
+        what = "a child of the source"
+        report.figure(f"p99_added_ms_{count}", percentile(added, 0.99), added, what)
+    made = len(at_source) / (seconds * 1000 / PART_MS)
+    if made < 0.95:
+        report.note(f"{count}: the source made {made:.0%} of its parts only: the machine is busy")
     report.figure(f"lost_{count}", lost)
 
 

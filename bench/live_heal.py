@@ -37,8 +37,12 @@ SHARE_KILLED = 0.3
 STALLS = """() => {
   window.stalls = 0;
   const video = document.querySelector("video");
-  video.addEventListener("waiting", () => (window.stalls += 1));
+  for (const kind of ["waiting", "pause", "error"])
+    video.addEventListener(kind, () => (window.stalls += 1));
 }"""
+PLAYED = """() => ({ stalls, at_s: document.querySelector("video").currentTime })"""
+LEAST_PLAYED = 0.7
+"""Of the time that passed: with less the page has stalled, whether it says so or not."""
 
 
 async def measure(report: Report, options: Options) -> None:
@@ -98,7 +102,7 @@ class _Mesh:
     async def hurt(self, victims: Sequence[LabNode], how: str) -> tuple[float, int, int]:
         """The longest silence at the viewer in milliseconds, parts lost, stalls in its page."""
         before = max(self._watcher.arrived)
-        stalls = await self._page.evaluate("window.stalls")
+        page = await self._page.evaluate(PLAYED)
         for victim in victims:
             match how:
                 case "kill":
@@ -113,7 +117,10 @@ class _Mesh:
         silence = max(b - a for a, b in pairwise(times)) if times[1:] else 99.0
         lost = since[-1] - since[0] + 1 - len(since)
         inits = self._watcher.inits_between(since[0], since[-1])
-        stalled = await self._page.evaluate("window.stalls") - stalls
+        after = await self._page.evaluate(PLAYED)
+        stalled = after["stalls"] - page["stalls"]
+        if after["at_s"] - page["at_s"] < LEAST_PLAYED * WINDOW_S:
+            stalled = max(1, stalled)
         await asyncio.gather(*(self._again(victim, how) for victim in victims))
         await asyncio.sleep(SETTLE_S)
         return 1e3 * silence, lost - inits, stalled
