@@ -24,6 +24,7 @@ __all__ = [
     "on_air",
     "payload_of",
     "read_parts",
+    "read_some",
     "watching",
 ]
 
@@ -140,6 +141,13 @@ def check_order(parts: list[LivePart], encoder: Encoder) -> None:
     assert [part.seq for part in parts[1:]] == [parts[1].seq + n for n in range(len(parts) - 1)]
     for part in parts:
         assert part.payload == encoder.made[part.seq]
+
+
+async def read_some(view: LiveView, count: int) -> None:
+    """So many steps, whatever they are: enough of the live has passed."""
+    async with asyncio.timeout(15):
+        for _ in range(count):
+            await view.next()
 
 
 async def read_parts(view: LiveView, count: int) -> list[LivePart]:

@@ -47,7 +47,7 @@ def test_a_chain_of_three_carries_it_to_a_node_that_cannot_reach_the_source(tmp_
             watching(b, live),
             watching(c, live) as view,
         ):
-            check_order(await read_parts(view, 60), encoder)
+            check_order(await read_parts(view, 40), encoder)
             assert parents(c, live) == {b.identity.node}
             assert parents(b, live) == {a.identity.node}
             for node in (b, c):
