@@ -391,8 +391,10 @@ class Net:
             if peer.name == besides:
                 continue
             report = peer.overlay.report()
-            staying = sum(len(stripe.children) for stripe in report.stripes)
-            assert staying <= report.slots + max(1, report.slots // 4), "more children than slots"
+            capacity = peer.overlay._capacity
+            assert capacity.used <= capacity.slots, "more children stay than slots"
+            children = sum(len(stripe.children) for stripe in report.stripes)
+            assert children == capacity.used + capacity.leaving
             for stripe in report.stripes:
                 assert node not in stripe.ancestors, "a node is its own ancestor"
                 assert stripe.parent not in stripe.children or stripe.parent is None

@@ -429,3 +429,24 @@ def test_more_neighbours_than_it_can_have_are_sent_on() -> None:
     assert len(drops) == 12
     assert not any(command.hostile for command in drops)
     assert len(said(out, LivePeers, drops[-1].node)) == 1
+
+
+def test_pulls_have_a_budget() -> None:
+    """Nobody pushes, everybody announces: about the share of the stream that is allowed is pulled."""
+    alone = Alone()
+    alone.meet(A)
+    alone.meet(B)
+    pulled = 0
+    for edge in range(101, 701):
+        alone.now += PART_S
+        out: list[Command] = []
+        for node in (A, B):
+            out += alone.say(node, LiveHave(LIVE, edge, FULL))
+        out += alone.pass_time(0.0)
+        for pull in (c for c in out if isinstance(c, Pull)):
+            pulled += len(pull.seqs)
+            for seq in pull.seqs:
+                alone.overlay.part_arrived(part_at(seq), pull.node, alone.now, is_pushed=False)
+            alone.overlay.pulled(pull.node, pull.seqs, alone.now)
+    limits = Limits()
+    assert 100 <= pulled <= 600 * limits.repair_share + limits.repair_burst_s / PART_S + 1

@@ -114,10 +114,11 @@ class Limits:
     """...when it lasts."""
     calm_s: float = 3.0
     """After that long without backlog a slot that was taken away is given out again."""
-    repair_share: float = 0.25
-    """Of the uplink, for pulls by others."""
-    repair_burst_s: float = 4.0
-    """What the budget for pulls may save up, as seconds of the stream: two joiners' bursts."""
+    repair_share: float = 0.3
+    """Of the stream may be pulled in the long run: one stripe of four that nobody has room to push.
+    More would be a feed by the back door, out of uplinks that have been given away."""
+    repair_burst_s: float = 8.0
+    """So much of the stream may be pulled at once: a group at a join, and all while parents die."""
 
     # Floods.
     messages_per_s: int = 60

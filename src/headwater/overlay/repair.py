@@ -43,6 +43,7 @@ class Repair:
     def __init__(self, common: Common, feeds: list[Feed], delivery: Delivery) -> None:
         self._common, self._feeds, self._delivery = common, feeds, delivery
         self._asked: dict[int, _Pulling] = {}
+        self._budget, self._budget_at = math.inf, 0.0
         self.urgent_below = 0
         """Holes below are of the burst at a join: not late, but wanted at once."""
         self.start = -1
@@ -154,6 +155,8 @@ class Repair:
         due = self._due_at(seq, now)
         if due > now:
             return due, None
+        if not self._can_afford(now):
+            return now + self._common.part_s / self._common.limits.repair_share, None
         if pulling is None:
             if len(self._asked) >= self._common.limits.pulls:
                 return now + RETRY_S, None
@@ -171,7 +174,15 @@ class Repair:
         until = now + min(patience, limits.max_pull_s) + partner.rtt_s
         self._asked[seq] = _Pulling(partner.node, until, (*tried, partner.node)[-MAX_TRIED:])
         partner.load += 1
+        self._budget -= 1.0
         return until, partner
+
+    def _can_afford(self, now: float) -> bool:
+        """A token bucket, of parts."""
+        limits, part_s = self._common.limits, self._common.part_s
+        grown = self._budget + (now - self._budget_at) * limits.repair_share / part_s
+        self._budget, self._budget_at = min(grown, limits.repair_burst_s / part_s), now
+        return self._budget >= 1.0
 
     def _due_at(self, seq: int, now: float) -> float:
         if seq < self.urgent_below or self._common.window.edge < 0:
