@@ -432,7 +432,7 @@ def test_more_neighbours_than_it_can_have_are_sent_on() -> None:
 
 
 def test_pulls_have_a_budget() -> None:
-    """Nobody pushes, everybody announces: about the share of the stream that is allowed is pulled."""
+    """Nobody pushes, everybody announces: about the allowed share of the stream is pulled."""
     alone = Alone()
     alone.meet(A)
     alone.meet(B)
