@@ -194,6 +194,10 @@ class Repair:
         due += max(limits.hole_s, JITTERS * common.cadence.jitter_s[stripe] + MARGIN_S)
         if feed.hold_until > now:
             due += limits.hold_pull_s
+        parent = common.partners.get(feed.parent) if feed.is_flowing() and feed.parent else None
+        if parent is not None:
+            # a packet repeated, a keyframe: the late part comes sooner than a pull would bring it
+            due += 2 * parent.rtt_s + parent.service_s(common.part_s, limits.uplink_share)
         return due
 
     def _pick(self, seq: int, tried: tuple[NodeId, ...], now: float) -> Partner | None:
