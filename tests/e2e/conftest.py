@@ -5,7 +5,6 @@ browser. What a module started is gone when it ends; the root's check per test g
 
 import asyncio
 import inspect
-import secrets
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -51,11 +50,9 @@ def cluster(
     loop: Loop,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch_module: pytest.MonkeyPatch,
 ) -> Iterator[Cluster]:
-    """Nodes of a closed mesh: other Headwaters of this machine stay out of it. Those of a module
-    with IS_FAULTY obey LabNode.fault()."""
-    monkeypatch_module.setenv("HEADWATER_LINK_MESH_SECRET", secrets.token_hex(16))
+    """Nodes of this module, which know only whom they are told of. Those of a module with IS_FAULTY
+    obey LabNode.fault()."""
     is_faulty = getattr(request.module, "IS_FAULTY", False)
     cluster = Cluster(tmp_path_factory.mktemp("nodes"), is_faulty=is_faulty)
     stop, ready = asyncio.Event(), asyncio.Event()
@@ -107,12 +104,6 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "videos"
     path.mkdir()
     return path
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
 
 
 @pytest.hookimpl(tryfirst=True)

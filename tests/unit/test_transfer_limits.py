@@ -1,5 +1,7 @@
 """Rate limits and traffic figures, on a clock of the test's own."""
 
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +33,15 @@ def test_a_change_counts_at_once_and_forgets_what_was_booked() -> None:
     assert limit.reserve(10**12, 5.0) == 0.0
     limit.change(1000)
     assert 9 < limit.reserve(10_000, 5.0) < 11
+
+
+def test_a_change_wakes_a_thread_that_waits_for_its_turn() -> None:
+    limit = RateLimit(1)
+    waiter = threading.Thread(target=limit.block, args=(10**6, lambda: 0.0))
+    waiter.start()
+    limit.change(0)
+    waiter.join(10)
+    assert not waiter.is_alive()
 
 
 def test_askers_at_the_same_moment_take_turns() -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import ParamSpec
 
@@ -38,7 +39,23 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 
-_Dial = asyncio.Task[Neighbour | NodeError]
+_Outcome = Neighbour | NodeError
+
+
+@dataclass(slots=True, eq=False)
+class _Dial:
+    """A dial under way."""
+
+    addresses: tuple[str, ...]
+    task: asyncio.Task[_Outcome] | None = None
+    widened: asyncio.Event = field(default_factory=asyncio.Event)
+    """There are more addresses: what was restarted elsewhere is not waited for where it was."""
+
+    def widen(self, addresses: Sequence[str]) -> None:
+        more = [each for each in addresses if each not in self.addresses]
+        if more:
+            self.addresses = (*more, *self.addresses)
+            self.widened.set()
 
 
 class Neighbours:
@@ -59,8 +76,7 @@ class Neighbours:
         self._neighbours: dict[NodeId, Neighbour] = {}
         self._claims = Claims(endpoint.node, config.max_peers)
         self._bans, self._blocked = Bans(), blocked
-        self._dials: dict[NodeId, tuple[_Dial, frozenset[str]]] = {}
-        """Under way, and the addresses that each tries."""
+        self._dials: dict[NodeId, _Dial] = {}
         self._arrivals: dict[NodeId, asyncio.Event] = {}
         self._keeper = Keeper(self.dial)
         self._group: asyncio.TaskGroup | None = None
@@ -114,8 +130,8 @@ class Neighbours:
     # Out
 
     async def dial(self, node: NodeId, addresses: Sequence[str]) -> Neighbour:
-        """The neighbour, now: the link that is there, the dial under way, or a new one. A dial
-        under way that does not try all of `addresses` is waited for, then these are tried.
+        """The neighbour, now: the link that is there, the dial under way, which tries these
+        `addresses` as well from now on, or a new one.
 
         Raises: Unavailable, WrongMesh, RemoteProtocolError; Forbidden when it is banned;
         LocalUsageError when it is this node itself."""
@@ -127,26 +143,22 @@ class Neighbours:
         self._refuse_banned(node)
         if self._group is None:
             raise Unavailable("this node is not running")
-        while (under_way := self._dials.get(node)) is not None:
-            task, tried = under_way
-            outcome = await _outcome(task)
-            if not isinstance(outcome, NodeError):
-                return outcome
-            if tried.issuperset(addresses):
-                raise outcome
-        if self._group is None:
-            raise Unavailable("this node is stopping")
-        name = f"neighbours.dial.{short_id(node)}"
-        task = self._group.create_task(self._dial(node, addresses), name=name)
-        self._dials[node] = task, frozenset(addresses)
-        outcome = await _outcome(task)
+        dial = self._dials.get(node)
+        if dial is None:
+            dial = self._dials[node] = _Dial(tuple(addresses))
+            name = f"neighbours.dial.{short_id(node)}"
+            dial.task = self._group.create_task(self._run_dial(node, dial), name=name)
+        else:
+            dial.widen(addresses)
+        assert dial.task is not None
+        outcome = await _outcome(dial.task)
         if isinstance(outcome, NodeError):
             raise outcome
         return outcome
 
-    async def _dial(self, node: NodeId, addresses: Sequence[str]) -> Neighbour | NodeError:
+    async def _run_dial(self, node: NodeId, dial: _Dial) -> _Outcome:
         try:
-            return await self._reach(node, addresses)
+            return await self._reach(node, dial)
         except TimeoutError:
             failure: NodeError = Unavailable(f"node {short_id(node)} did not say hello")
         except NodeError as error:
@@ -158,11 +170,11 @@ class Neighbours:
             self._punish(node, str(failure))
         return failure
 
-    async def _reach(self, node: NodeId, addresses: Sequence[str]) -> Neighbour:
+    async def _reach(self, node: NodeId, dial: _Dial) -> Neighbour:
         if not self._claims.has_room_for(node):
             raise Unavailable(f"{NO_ROOM.reason}; raise max-peers for more")
         self.counters.dials += 1
-        link = await self._endpoint.connect(node, addresses)
+        link = await self._connect(node, dial)
         try:
             self._refuse_banned(node)  # it may have come to that meanwhile
         except Forbidden:
@@ -183,6 +195,25 @@ class Neighbours:
         finally:
             self._release_unless_settled(link)
         return await self._arrival(node)
+
+    async def _connect(self, node: NodeId, dial: _Dial) -> Link:
+        """At all of the addresses, those included that are heard of meanwhile."""
+        while True:
+            dial.widened.clear()
+            async with asyncio.TaskGroup() as group:
+                connecting = group.create_task(
+                    _settled(self._endpoint.connect(node, dial.addresses))
+                )
+                widened = group.create_task(dial.widened.wait())
+                await asyncio.wait((connecting, widened), return_when=asyncio.FIRST_COMPLETED)
+                is_over = connecting.done()
+                connecting.cancel()
+                widened.cancel()
+            if is_over:
+                outcome = connecting.result()
+                if isinstance(outcome, NodeError):
+                    raise outcome
+                return outcome
 
     async def _arrival(self, node: NodeId) -> Neighbour:
         """The link that the other side dialled, which is about to be up."""
@@ -325,9 +356,16 @@ class Neighbours:
         self.ban(node, reason)
 
 
-async def _outcome(dial: _Dial) -> Neighbour | NodeError:
+async def _settled(connecting: Awaitable[Link]) -> Link | NodeError:
+    try:
+        return await connecting
+    except NodeError as error:
+        return error
+
+
+async def _outcome(task: asyncio.Task[_Outcome]) -> _Outcome:
     """What came of it. Raises: Unavailable when it was ended."""
-    await asyncio.wait([dial])  # not awaited itself: others may be waiting for it as well
-    if dial.cancelled():
+    await asyncio.wait([task])  # not awaited itself: others may be waiting for it as well
+    if task.cancelled():
         raise Unavailable("this node is stopping")
-    return dial.result()
+    return task.result()

@@ -214,9 +214,7 @@ class BulkServer:
         step = QUANTUM_BYTES if self._limit.bytes_per_s else len(payload)
         for at in range(0, len(payload), step):
             part = payload[at : at + step]
-            wait = self._limit.reserve(len(part), self._clock())
-            if wait:
-                time.sleep(wait)
+            self._limit.block(len(part), self._clock)
             connection.sendall(part)
             self._traffic.sent(node, len(part), self._clock())
 

@@ -12,19 +12,20 @@ _BURST_S = 0.05
 
 
 class RateLimit:
-    """A token bucket of `bytes_per_s` (0: no limit). Shape: reserve() from any thread, the rest
-    from the event loop's."""
+    """A token bucket of `bytes_per_s` (0: no limit). Shape: reserve() and block() from any
+    thread, the rest from the event loop's."""
 
     def __init__(self, bytes_per_s: int) -> None:
         self.bytes_per_s = bytes_per_s
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._free_at = 0.0
         self._changed = asyncio.Event()
 
     def change(self, bytes_per_s: int) -> None:
-        """Another limit from now on, for those who wait in turn() as well."""
+        """Another limit from now on, for those as well who wait for their turn."""
         with self._lock:
             self.bytes_per_s, self._free_at = bytes_per_s, 0.0
+            self._lock.notify_all()
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -45,3 +46,10 @@ class RateLimit:
                     await self._changed.wait()
             except TimeoutError:
                 return
+
+    def block(self, size_bytes: int, clock: Callable[[], float]) -> None:
+        """The same for a thread of its own."""
+        while wait_s := self.reserve(size_bytes, clock()):
+            with self._lock:
+                if not self._lock.wait(wait_s):
+                    return
