@@ -54,6 +54,8 @@ log = logging.getLogger(__name__)
 
 CHECK_S = 0.1
 """How often children are looked at: a backlog matters from 150 ms on."""
+MEASURE_CHECKS = 5
+"""Between two looks at how far away neighbours are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class Session:
                 self._overlay.connected(neighbour.node, neighbour.rtt_s, self._clock())
             try:
                 self._act()
-                await self._check_children()
+                await self._check()
             finally:
                 self._group = None  # while the others end, nothing new begins
                 self._leave()
@@ -316,14 +318,24 @@ class Session:
         self._overlay.handle_timer(self._clock())
         self._act()
 
-    async def _check_children(self) -> None:
+    async def _check(self) -> None:
+        checks = 0
         while True:
             await asyncio.sleep(CHECK_S)
+            checks += 1
+            if checks % MEASURE_CHECKS == 0:
+                self._measure()
             if self._children:
                 now = self._clock()
                 for node, stripe, delay_s in self._children.check(now):
                     self._overlay.backlog(node, stripe, delay_s, now)
                 self._act()
+
+    def _measure(self) -> None:
+        """Tell how far away the neighbours are: nobody knows when a link comes up."""
+        for node, neighbour in self._around.neighbours.connected().items():
+            if neighbour.rtt_s is not None:
+                self._overlay.measured(node, neighbour.rtt_s)
 
     # What the overlay wants.
 

@@ -274,6 +274,14 @@ class Feeds:
                 self.ask(feed, publisher, partner.rtt_s, partner.edge, now)
         return bool(wanting)
 
+    def are_wanting(self) -> bool:
+        """A stripe has no parent, or one that is silent or sends us away."""
+        if self._common.is_source:
+            return False
+        return any(
+            feed.parent is None or feed.is_silent or feed.leave_by < math.inf for feed in self.feeds
+        )
+
     def are_poor(self) -> bool:
         """A stripe comes from a thin uplink: a keyframe takes it long."""
         common = self._common

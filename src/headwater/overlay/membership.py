@@ -54,6 +54,10 @@ class Membership:
         self._failures.pop(node, None)
         self._dialling.pop(node, None)
 
+    def measured(self, node: NodeId, rtt_s: float) -> None:
+        if node in self.linked:
+            self.linked[node] = rtt_s
+
     def disconnected(self, node: NodeId, now: float) -> None:
         if self.linked.pop(node, None) is not None:
             self.learn((node,))

@@ -43,6 +43,8 @@ from headwater.wire.live import (
 
 __all__ = ["Overlay"]
 
+CHECK_S = 0.02
+"""Between two looks at feeds and holes: many become due within a moment."""
 FORGET_STEP_PARTS = 32
 OVERSLEPT_S = 1.0
 """A timer that late says that this very node stood still, not the others."""
@@ -111,6 +113,13 @@ class Overlay:
         self._partners.greet(node)
         self._feeds.linked(node, self._membership.linked[node], now)
 
+    def measured(self, node: NodeId, rtt_s: float) -> None:
+        """How long a round trip takes on that link by now."""
+        self._membership.measured(node, rtt_s)
+        partner = self._common.partners.get(node)
+        if partner is not None:
+            partner.rtt_s = rtt_s
+
     def disconnected(self, node: NodeId, now: float) -> None:
         self._membership.disconnected(node, now)
         self._lost(node, now)
@@ -144,7 +153,8 @@ class Overlay:
             return
         self._receive_rare(partner, message, now)
         self._partners.look(now)
-        self._wake(now)
+        if self._feeds.are_wanting():
+            self._wake(now)
 
     def _receive_rare(self, partner: Partner, message: LiveMessage, now: float) -> None:
         if isinstance(message, LiveJoin):
@@ -324,7 +334,7 @@ class Overlay:
         again = self._feeds.check(told, now)
         again = min(again, self._skip_late(now))
         again = min(again, self._repair.plan(told, now))
-        self._check_at = max(again, now + 0.005)
+        self._check_at = max(again, now + CHECK_S)
         self._partners.look(now)
 
     def _skip_late(self, now: float) -> float:
