@@ -17,7 +17,6 @@ from live_runs import Run, made_of, parts
 
 from headwater.media.live_ingest import IngestState, LiveOptions, ingest
 
-
 MANY = 100
 """Fragments: what was made before a process was stopped may wait to be read."""
 

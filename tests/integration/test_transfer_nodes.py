@@ -16,6 +16,7 @@ from headwater.store.owned_video import OwnedVideo
 from headwater.transfer.client import MAX_FALSE_ANSWERS
 from headwater.transfer.port import Neighbour
 from headwater.wire import frames
+from headwater.wire.ids import BLOCK_BYTES
 from headwater.wire.items import Holding, Retraction, sign_item
 from headwater.wire.messages import BlocksReply, GetBlocks, GetInfo, InfoReply, Request
 

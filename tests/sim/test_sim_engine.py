@@ -1,11 +1,12 @@
 """The simulator itself: clock, uplinks, network and players, with a stand-in for the overlay."""
 
+import pytest
 from stand_in import star
 
 from headwater.sim import run
 from headwater.sim.chance import chance
 from headwater.sim.clock import Clock
-from headwater.sim.link import Flow, Link, Parcel
+from headwater.sim.link import BURST, PUSH, REPAIR, Flow, Link, Parcel
 from headwater.sim.network import HANDSHAKES, SILENCE_S, Network
 from headwater.sim.peer import Peer, World
 from headwater.sim.player import BUFFER_S, SETTLE_S, Player
@@ -134,18 +135,19 @@ def _uplink(rate: float) -> tuple[Clock, Uplink, Link, list[tuple[int, float]], 
     return clock, Uplink(clock, rate, sent, tell), link, left, told
 
 
-def _parcel(seq: int, now: float = 0.0, *, is_push: bool = True) -> Parcel:
-    return Parcel(seq, 1000, now, 0, 1, is_push)
+def _parcel(seq: int, now: float = 0.0, kind: int = PUSH) -> Parcel:
+    return Parcel(seq, 1000, now, 0, 1, kind)
 
 
-def test_parts_leave_one_after_the_other_pushed_ones_first() -> None:
+def test_parts_leave_one_after_the_other_repairs_first_bursts_last() -> None:
     clock, uplink, link, left, _ = _uplink(rate=10_000)
-    link.asked[1] = link.other.asked[1] = (2,)
+    link.asked[1] = link.other.asked[1] = (2, 4)
     uplink.put(link.flow, _parcel(1))
-    uplink.put(link.flow, _parcel(2, is_push=False))
+    uplink.put(link.flow, _parcel(2, kind=BURST))
     uplink.put(link.flow, _parcel(3))
+    uplink.put(link.flow, _parcel(4, kind=REPAIR))
     clock.run(1.0)
-    assert left == [(1, 0.1), (3, 0.2), (2, 0.3)]
+    assert left == [(1, 0.1), (4, 0.2), (3, pytest.approx(0.3)), (2, pytest.approx(0.4))]
 
 
 def test_a_backlog_is_told_while_it_lasts_and_what_is_too_late_is_left_out() -> None:

@@ -19,7 +19,7 @@ def capacity(slots: int, *, stripes: int = 4, is_source: bool = False) -> Capaci
 
 def test_a_stripe_gets_its_share_and_no_more() -> None:
     mine = capacity(8)
-    for index in range(2):
+    for index in range(4):
         assert mine.has_room(0)
         mine.add(node_id(f"{index}"), 0, 0, 1)
     assert not mine.has_room(0)

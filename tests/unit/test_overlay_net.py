@@ -264,7 +264,7 @@ def test_once_all_is_calm_parents_stay() -> None:
     moved = sum(
         a != b for x, y in zip(before, after, strict=True) for a, b in zip(x, y, strict=True)
     )
-    assert moved <= 6
+    assert moved <= 8, "of 44 feeds in 20 s"
 
 
 def test_lost_pushes_are_pulled() -> None:

@@ -47,6 +47,9 @@ def sim(
     seconds: Annotated[
         float | None, typer.Option(min=1, help="How long is measured, by the virtual clock.")
     ] = None,
+    part_ms: Annotated[
+        int, typer.Option(min=20, max=1000, help="How long a part is, as in `headwater live`.")
+    ] = 100,
     every: Annotated[bool, typer.Option("--all", help="All scenarios, two at a time.")] = False,
     as_json: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")
@@ -69,7 +72,7 @@ def sim(
     for name in names:
         if name not in SCENARIOS:
             raise LocalUsageError(f"there is no scenario {name}: `--scenario list` lists them")
-    results = _run(session, names, nodes, seed, seconds)
+    results = _run(session, names, nodes, seed, seconds, part_ms / 1000)
     _tell(session, results)
     if as_json is not None:
         as_json.write_text(json.dumps([asdict(each) for each in results], indent=1) + "\n", "utf-8")
@@ -78,7 +81,12 @@ def sim(
 
 
 def _run(
-    session: Session, names: Sequence[str], nodes: int, seed: int, seconds: float | None
+    session: Session,
+    names: Sequence[str],
+    nodes: int,
+    seed: int,
+    seconds: float | None,
+    part_s: float,
 ) -> "list[Result]":
     from headwater.cli.simulations import run_all
 
@@ -92,6 +100,7 @@ def _run(
             nodes,
             seed=seed,
             window_s=seconds,
+            part_s=part_s,
             ended=ended,
             progress=lambda now, end: report(round(now), round(end)),
         )

@@ -18,6 +18,7 @@ from headwater.errors import Unavailable
 from headwater.sim import SCENARIOS, Result, run
 from headwater.sim.run import beginning, measure, warm
 from headwater.sim.simulation import Plan
+from headwater.sim.stream import PART_S
 
 __all__ = ["run_all"]
 
@@ -28,6 +29,7 @@ def run_all(
     *,
     seed: int = 1,
     window_s: float | None = None,
+    part_s: float = PART_S,
     ended: Callable[[Result], None] = lambda result: None,
     progress: Callable[[float, float], None] = lambda now, end: None,
 ) -> list[Result]:
@@ -37,10 +39,14 @@ def run_all(
     Raises: Unavailable when a process ended without a result."""
     if len(names) == 1:
         with _no_collection():
-            result = run(names[0], nodes, seed=seed, window_s=window_s, progress=progress)
+            result = run(
+                names[0], nodes, seed=seed, window_s=window_s, part_s=part_s, progress=progress
+            )
         ended(result)
         return [result]
-    plans = {name: SCENARIOS[name].plan(nodes, seed, window_s) for name in names}
+    plans = {
+        name: SCENARIOS[name].plan(nodes, seed, window_s=window_s, part_s=part_s) for name in names
+    }
     found: dict[str, Result] = {}
     for result in _results(plans):
         found[result.scenario] = result

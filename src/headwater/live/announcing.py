@@ -82,8 +82,8 @@ class Announcer:
 
 
 def viewers_of(own: Participation) -> int:
-    """Of a live made here: all that its overlay tells of. The overlay counts its source as one."""
-    return max(0, own.session.report().viewers - 1) + len(own.views)
+    """Of a live made here: all that its overlay tells of."""
+    return own.session.report().viewers + len(own.views)
 
 
 def _state_of(state: str) -> Literal["on", "waiting", "ended"]:

@@ -12,7 +12,7 @@ __all__ = [
 
 PUSH_PRIORITY, PULL_PRIORITY, BURST_PRIORITY = 80, 60, 40
 """Of streams; control goes before them, stored videos after."""
-REPAIR_PARTS = 8
+REPAIR_PARTS = 4
 """A request for no more than that is a repair and goes before bursts."""
 
 

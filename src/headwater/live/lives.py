@@ -231,7 +231,8 @@ class Lives:
             if watched >= self._limits.watched:
                 raise Unavailable(f"this node takes part in {watched} lives already: leave one")
             about = About(known.entry, known.channel, is_mine=False, is_kept=False)
-            return self._begin(about, self._spool(about, round(DVR_S * 1e6)), is_source=False)
+            keep_us = round(1e6 * min(DVR_S, known.entry.dvr_s))
+            return self._begin(about, self._spool(about, keep_us), is_source=False)
         return self._taken[live]
 
     def _begin_own(self, about: About, keep_us: int | None) -> Participation:
@@ -246,6 +247,7 @@ class Lives:
     def _begin(self, about: About, spool: Spool, *, is_source: bool) -> Participation:
         slots = self._sharing.first_slots(about.entry.stripes, len(self._taken) + 1)
         session = Session(self._around, about.entry, is_source=is_source, slots=slots, spool=spool)
+        session.watched(False)
         taken = Participation(session, NodeId(about.channel), spool)
         self._taken[taken.live] = taken
         taken.task = self._task(self._run(taken), f"live.session.{short_id(taken.live)}")
@@ -303,6 +305,7 @@ class Lives:
                 taken.introduced_s = now
                 taken.session.candidates(self._candidates(taken))
             self._hear(taken)
+            taken.session.watched(taken.is_watched)
             if taken.is_to_be_left(now, self._limits.grace_s) and taken.task is not None:
                 taken.task.cancel()
         self._sharing.share([taken.session for taken in self._taken.values()], now)

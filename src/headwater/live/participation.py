@@ -71,6 +71,11 @@ class Participation:
         waits = self.is_kept and not (self.is_settled or self.is_given_up)
         return bool(self.views) or is_made or waits or self.is_settling or self.is_relayed
 
+    @property
+    def is_watched(self) -> bool:
+        """One more to count for whoever feeds us; at the source its players are counted."""
+        return self.broadcast is None and (bool(self.views) or self.is_kept)
+
     def heard(self, entry: LiveEntry | None, now: float) -> None:
         """How its channel describes it now; None: not any more. Ends it when all has come."""
         session = self.session

@@ -219,6 +219,9 @@ class Session:
         self._overlay.candidates(nodes, self._clock())
         self._act()
 
+    def watched(self, is_watched: bool) -> None:
+        self._overlay.watched(is_watched)
+
     def uplink(self, slots: int) -> None:
         if slots == self._slots:
             return

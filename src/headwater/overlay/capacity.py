@@ -13,6 +13,7 @@ from headwater.wire.ids import NodeId
 
 __all__ = ["NOBODY", "Capacity", "Child"]
 
+RELAY_SPREAD = 2
 NOBODY = 2**16
 """As `weakest` in LiveJoin: no child gives way."""
 
@@ -66,12 +67,12 @@ class Capacity:
         self.slots = max(least, self.given - self._withheld)
 
     def has_room(self, stripe: int) -> bool:
-        """Slots are spread evenly over the stripes, where there are enough: a stripe without
-        relays starves while others have slots left, and copies of one part leave one after the
-        other."""
+        """Slots are spread over the stripes, where there are enough: a stripe without relays
+        starves while others have slots left. A source spreads them evenly; half of a relay's may
+        be of one stripe, which makes the trees less deep."""
         if self.used >= self.slots:
             return False
-        share = -(-self.slots // self._stripes)
+        share = -(-self.slots // (self._stripes if self._is_source else RELAY_SPREAD))
         return self.slots < self._stripes or len(self.of[stripe]) < share
 
     def open_stripes(self) -> int:

@@ -1,5 +1,7 @@
 """The side of an overlay that feeds others: who is accepted, redirected, handed over. Pure."""
 
+from collections.abc import Iterable
+
 from headwater.overlay.capacity import Capacity, Child
 from headwater.overlay.commands import Forward, StartPush, StopPush
 from headwater.overlay.common import Common
@@ -87,10 +89,16 @@ class Children:
 
     def _redirect(self, node: NodeId, stripe: int, now: float) -> None:
         common = self._common
-        common.send(node, Redirect(common.live, stripe, self.others(node, stripe, now)))
+        partner = common.partners.get(node)
+        slots = partner.slots if partner is not None else 0
+        names = self.others(node, stripe, now, slots=slots)
+        common.send(node, Redirect(common.live, stripe, names))
 
-    def others(self, node: NodeId, stripe: int, now: float) -> tuple[NodeId, ...]:
-        """Who may feed `node`: those said to have room, then our own strong children."""
+    def others(
+        self, node: NodeId, stripe: int, now: float, *, slots: int = 0
+    ) -> tuple[NodeId, ...]:
+        """Who may feed `node`, which has so many slots: children of ours whose weakest would give
+        way to it, those said to have room, then our own strong children."""
         common = self._common
         path = self._feeds[stripe].path
         children = self.capacity.of[stripe]
@@ -111,13 +119,22 @@ class Children:
             below = common.rng.sample(below, half)
         for each in below:
             common.partners[each].free -= 1  # until it says so itself
-        names = [*below, *(c.node for c in strong[:half])]
+        yielding = self._yielding(children, slots)
+        names = [*yielding, *below, *(c.node for c in strong[:half])]
         feed = self._feeds[stripe]
         if feed.former is not None and now - feed.since < VACANT_S:
             names.insert(0, feed.former)
         if self._feeds[stripe].parent is not None and len(names) < half:
             names.extend(path[:2])
         return tuple(dict.fromkeys(name for name in names if name != node))
+
+    def _yielding(self, children: Iterable[NodeId], slots: int) -> list[NodeId]:
+        common = self._common
+        ratio, partners = common.limits.displace_ratio, common.partners
+        found = [
+            n for n in children if n in partners and max(1, partners[n].weakest * ratio) <= slots
+        ]
+        return common.rng.sample(found, min(len(found), 2))
 
     def hand_over(self, child: Child, to: tuple[NodeId, ...], now: float) -> None:
         """Send a child elsewhere; it keeps its feed until it flows there, or for keep_ms."""

@@ -19,6 +19,7 @@ STALE_S = 1.5
 """Whose edge has not grown for so long has no feed itself, or tells us nothing..."""
 SAID_S = 3.0
 """...but that it has one, so long ago at most."""
+REPEATED = 0.3
 UNKNOWN_S = 0.25
 """It is thought to be that much later than we are."""
 
@@ -32,7 +33,12 @@ def cost_s(common: Common, partner: Partner, feed: Feed, first_lag_s: float, now
     elif late is None:
         own_lag_s = common.cadence.lag_s(feed.index)
         late = lag_s(common, partner) - (first_lag_s if own_lag_s is None else own_lag_s)
-    return late + partner.service_s(common.part_s, common.limits.uplink_share)
+    return late + repeats_s(partner) + partner.service_s(common.part_s, common.limits.uplink_share)
+
+
+def repeats_s(partner: Partner) -> float:
+    """What lost packets cost in the mean: each of them a round trip."""
+    return REPEATED * partner.rtt_s
 
 
 def lag_s(common: Common, partner: Partner) -> float:

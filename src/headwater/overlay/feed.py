@@ -43,6 +43,10 @@ class Feed:
     hold_since: float = 0.0
     hinted: tuple[NodeId, ...] = ()
     """Whom the last Redirect named."""
+    climbing: int = 0
+    """Steps down that a climb may still take to be one up in the end."""
+    is_climb: bool = False
+    """Who is asked now is asked for a place nearer to the source."""
     better: NodeId | None = None
     """Another parent would be better..."""
     better_since: float = 0.0

@@ -60,6 +60,9 @@ class Feeds:
             return
         if feed.asked == node:
             feed.asked = None
+            if feed.is_climb and feed.is_flowing() and len(message.ancestors) + 1 >= len(feed.path):
+                common.send(node, Unsubscribe(common.live, feed.index))  # no nearer than we are
+                return
         partner.is_root = not message.ancestors
         if self._is_loop(message.ancestors) or node in self._children.capacity.of[feed.index]:
             common.counters.loops += 1
@@ -81,7 +84,7 @@ class Feeds:
         feed.parent, feed.since = node, now
         feed.path = (node, *(NodeId(each) for each in ancestors))
         feed.is_silent = feed.has_flowed = False
-        feed.leave_by, feed.better = math.inf, None
+        feed.leave_by, feed.better, feed.climbing = math.inf, None, 0
         feed.pushed = feed.asked_first - common.stripes
         feed.hinted = ()
         partner.free = max(0, partner.free - 1)
@@ -113,6 +116,8 @@ class Feeds:
         if node == feed.asked:
             feed.asked = None
             partner.open &= ~(1 << feed.index)
+            if not is_wanting and feed.climbing > 0:
+                self._climb_on(feed, now)
         if node == feed.parent:
             feed.leave_by = now + message.keep_ms / 1000
         self._seek_if_wanting(feed, now)
@@ -203,10 +208,19 @@ class Feeds:
         if not feed.is_flowing() or feed.leave_by < math.inf:
             self.seek(feed, now)
 
-    def ask(self, feed: Feed, node: NodeId, rtt_s: float, edge: int, now: float) -> None:
+    def ask(
+        self,
+        feed: Feed,
+        node: NodeId,
+        rtt_s: float,
+        edge: int,
+        now: float,
+        *,
+        is_climb: bool = False,
+    ) -> None:
         """`edge`: of that node; used while nothing is here."""
         common = self._common
-        feed.asked = node
+        feed.asked, feed.is_climb = node, is_climb
         feed.answer_by = now + common.limits.answer_s + 3 * rtt_s
         feed.asked_first = self._first(feed, edge)
         slots = self._children.capacity.slots
@@ -217,10 +231,13 @@ class Feeds:
         if self._common.window.edge < 0:
             return
         for feed in self.feeds:
-            is_wanting = not feed.is_flowing() or feed.leave_by < math.inf or node in feed.path
+            is_wanting = not feed.is_flowing() or feed.leave_by < math.inf
+            is_climb = not is_wanting and (feed.climbing > 0 or node in feed.path)
             is_child = node in self._children.capacity.of[feed.index]
-            if node in feed.hinted and is_wanting and feed.asked is None and not is_child:
-                self.ask(feed, node, rtt_s, -1, now)
+            if node not in feed.hinted or feed.asked is not None or is_child:
+                continue
+            if is_wanting or is_climb:
+                self.ask(feed, node, rtt_s, -1, now, is_climb=is_climb)
 
     def climb(self, now: float, *, at_most: int) -> bool:
         """Who is strong belongs near the source: ask one of the ancestors, the parent excepted,
@@ -238,7 +255,9 @@ class Feeds:
         is_upside_down = parent is not None and self._is_weaker(parent.slots)
         if not is_upside_down and capacity.slots < common.stripes:
             return False
-        above = feed.path[1] if is_upside_down else common.rng.choice(feed.path[1:])
+        place = 1 if is_upside_down else common.rng.choice(range(1, len(feed.path)))
+        above = feed.path[place]
+        feed.climbing = place - 1
         if above in capacity.of[feed.index]:
             return False
         partner = common.partners.get(above)
@@ -248,10 +267,25 @@ class Feeds:
             return True
         is_open = partner.refused_until[feed.index] <= now and partner.avoid_until <= now
         has_room = partner.open >> feed.index & 1
-        if is_open and (has_room or self._is_weaker(partner.weakest)):
-            self.ask(feed, above, partner.rtt_s, partner.edge, now)
+        if is_open and (has_room or self._is_weaker(partner.weakest) or feed.climbing):
+            self.ask(feed, above, partner.rtt_s, partner.edge, now, is_climb=True)
             return True
         return False
+
+    def _climb_on(self, feed: Feed, now: float) -> None:
+        """An ancestor has no place for us: one of those it names may, below it."""
+        common, feed.climbing = self._common, feed.climbing - 1
+        for name in feed.hinted:
+            partner = common.partners.get(name)
+            if name in feed.path[:1] or name in self._children.capacity.of[feed.index]:
+                continue
+            if partner is None:
+                feed.hinted = (name,)
+                self._dial(feed.hinted, now)
+                return
+            if partner.refused_until[feed.index] <= now and partner.avoid_until <= now:
+                self.ask(feed, name, partner.rtt_s, partner.edge, now, is_climb=True)
+                return
 
     def _is_weaker(self, slots: int) -> bool:
         ratio = self._common.limits.displace_ratio

@@ -8,7 +8,7 @@ seconds after a join, or after a break of the whole live, nodes find their place
 import math
 
 from headwater.overlay.capacity import Capacity
-from headwater.overlay.choice import best_parent
+from headwater.overlay.choice import best_parent, repeats_s
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
@@ -70,7 +70,9 @@ class Improvement:
         excluded = [*self._capacity.of[feed.index], feed.parent]
         slots = self._capacity.slots
         found = best_parent(self._common, self._feeds, feed, excluded, slots, now, doubt_s=DOUBT_S)
-        if found is None or -found[1] < self._common.limits.better_s:
+        if found is None:
             return None
+        parent = self._common.partners.get(feed.parent) if feed.parent is not None else None
         partner, cost_s = found
-        return partner, -cost_s
+        gain_s = (repeats_s(parent) if parent is not None else 0.0) - cost_s
+        return (partner, gain_s) if gain_s >= self._common.limits.better_s else None

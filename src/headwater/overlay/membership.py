@@ -112,7 +112,11 @@ class Membership:
         if not others:
             return
         count = common.limits.names_per_message
+        others.sort(key=lambda p: p.rtt_s)
         roomy = [p.node for p in others if p.open][: count // 2]
-        rest = [p.node for p in others if p.node not in roomy]
-        names = roomy + common.rng.sample(rest, min(len(rest), count - len(roomy)))
+        near = [p.node for p in others if p.node not in roomy][: count // 4]
+        rest = [p.node for p in others if p.node not in roomy and p.node not in near]
+        names = (
+            roomy + near + common.rng.sample(rest, min(len(rest), count - len(roomy) - len(near)))
+        )
         common.send(node, LivePeers(common.live, tuple(names)))

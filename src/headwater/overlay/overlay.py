@@ -301,6 +301,10 @@ class Overlay:
         if child is not None:
             self._children.hand_over(child, (), now)
 
+    def watched(self, is_watched: bool) -> None:
+        """Whether somebody here watches or keeps it: who only carries it is no viewer."""
+        self._partners.is_viewer = is_watched
+
     def uplink(self, slots: int, now: float) -> None:
         """Capacity as measured or configured has changed, in stripes."""
         self._capacity.set_uplink(slots)

@@ -35,8 +35,9 @@ class Partners:
         *,
         is_viewer: bool,
     ) -> None:
+        """`is_viewer`: somebody watches here, not only below."""
         self._common, self._feeds, self._capacity = common, feeds, capacity
-        self._membership, self._is_viewer = membership, is_viewer
+        self._membership, self.is_viewer = membership, is_viewer
         self._told_viewers: tuple[NodeId | None, int] = (None, 0)
         self._told: tuple[int, ...] = ()
         self._told_at, self.tell_at = -math.inf, math.inf
@@ -64,7 +65,7 @@ class Partners:
         """Here and below, along stripe 0."""
         partners = self._common.partners
         below = sum(partners[n].viewers for n in self._capacity.of[0] if n in partners)
-        return below + (1 if self._is_viewer else 0)
+        return below + (1 if self.is_viewer else 0)
 
     def take_in(self, node: NodeId, message: LiveJoin, now: float) -> Partner | None:
         """A linked node takes part; None when there is no room for it."""

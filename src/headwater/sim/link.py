@@ -6,23 +6,32 @@ from typing import NamedTuple, Protocol
 from headwater.wire.ids import NodeId
 from headwater.wire.live import LiveMessage
 
-__all__ = ["Flow", "Link", "Parcel", "Station"]
+__all__ = ["BURST", "PUSH", "REPAIR", "Flow", "Link", "Parcel", "Station"]
+
+
+REPAIR, PUSH, BURST = range(3)
+"""Parts that leave an uplink in this order: a hole is older than what is pushed; a group that a
+joiner asks for can wait."""
 
 
 class Parcel(NamedTuple):
     """A part on its way to a neighbour, or the end of an answer to GetParts.
 
     `ticket`: of a pushed part the number of its stream, of an answer the number of the question.
-    `is_end`: the answer is complete; it carries no part."""
+    `kind`: what goes before what. `is_end`: the answer is complete; it carries no part."""
 
     seq: int
     size_bytes: int
     queued_s: float
     stripe: int
     ticket: int
-    is_push: bool
+    kind: int
     is_end: bool = False
     is_forged: bool = False
+
+    @property
+    def is_push(self) -> bool:
+        return self.kind == PUSH
 
 
 class Station(Protocol):
@@ -46,15 +55,14 @@ class Station(Protocol):
 
 
 class Flow:
-    """What waits to leave on one link: pushed parts go before pulled ones. `since_s`: when the part
-    that is leaving until `until_s` was put. `told_s`: the backlog that was told last, by stripe."""
+    """What waits to leave on one link, by kind. `since_s`: when the pushed part that is leaving
+    until `until_s` was put. `told_s`: the backlog that was told last, by stripe."""
 
-    __slots__ = ("link", "pulled", "pushed", "since_s", "told_s", "until_s")
+    __slots__ = ("link", "since_s", "told_s", "until_s", "waiting")
 
     def __init__(self, link: "Link") -> None:
         self.link = link
-        self.pushed: deque[Parcel] = deque()
-        self.pulled: deque[Parcel] = deque()
+        self.waiting: tuple[deque[Parcel], ...] = (deque(), deque(), deque())
         self.since_s = self.until_s = 0.0
         self.told_s: dict[int, float] = {}
 
@@ -62,7 +70,8 @@ class Flow:
         """How long the oldest pushed part has been under way here."""
         if now < self.until_s:
             return now - self.since_s
-        return now - self.pushed[0].queued_s if self.pushed else 0.0
+        pushed = self.waiting[PUSH]
+        return now - pushed[0].queued_s if pushed else 0.0
 
 
 class Link:

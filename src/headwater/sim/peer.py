@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from headwater.catalog.rate import Allowance
 from headwater.errors import RemoteProtocolError
 from headwater.overlay.commands import (
     Command,
@@ -18,7 +19,7 @@ from headwater.overlay.commands import (
     StopPush,
 )
 from headwater.sim.clock import Clock
-from headwater.sim.link import Flow, Link, Parcel
+from headwater.sim.link import BURST, PUSH, REPAIR, Flow, Link, Parcel
 from headwater.sim.network import Network
 from headwater.sim.player import Player
 from headwater.sim.record import Record
@@ -32,9 +33,11 @@ __all__ = ["Core", "Peer", "World"]
 RING_PARTS = 300
 """Kept by each node: 30 s at 100 ms a part, and the inits."""
 PULL_TIMEOUT_S = 10.0
-REPAIR_SHARE = 0.25
-"""Of the uplink, for pulls..."""
-REPAIR_SAVED_S = 0.5
+REPAIR_PARTS = 4
+"""A question for no more than that is a repair, one for more a burst."""
+REPAIR_SHARE, BURST_SHARE = 0.08, 0.25
+"""Of the uplink, for answers of either kind..."""
+SAVED_S = 0.5
 """...and so many seconds of the uplink at once."""
 END_BYTES = 12
 """PartsReply."""
@@ -87,8 +90,7 @@ class Peer:
         *("core", "links", "banned", "uplink", "player", "parents", "held", "edge"),
         *("is_alive", "is_hostile", "is_viewer", "began_s", "fed_s"),
         *(
-            "_saved_bytes",
-            "_saved_s",
+            "_allowed",
             "asleep",
             "mask",
             "forges",
@@ -142,7 +144,11 @@ class Peer:
         self.died_s = NEVER
         self.slept_s = 0.0
         self._armed_s = NEVER
-        self._saved_bytes, self._saved_s = REPAIR_SAVED_S * self.uplink.rate, 0.0
+        saved_bytes, rate = SAVED_S * self.uplink.rate, self.uplink.rate
+        self._allowed = {
+            REPAIR: Allowance(REPAIR_SHARE * rate, saved_bytes, 0.0),
+            BURST: Allowance(BURST_SHARE * rate, saved_bytes, 0.0),
+        }
         self._ticket = 0
         self._act: dict[type, Callable[..., None]] = {
             Send: self._send,
@@ -300,22 +306,13 @@ class Peer:
         if self.asleep is not None:
             self.asleep.append((self.parts_asked, (link, ticket, seqs)))
             return
+        kind = REPAIR if len(seqs) <= REPAIR_PARTS else BURST
+        allowed, now = self._allowed[kind], self.world.clock.now
         for seq in seqs:
-            size_bytes = self.world.stream.infos[seq].size_bytes if self.has(seq) else 0
-            if size_bytes and self._may_answer(size_bytes):
-                self._put(link.flow, seq, ticket, is_push=False)
-        end = Parcel(0, END_BYTES, self.world.clock.now, 0, ticket, False, True)
+            if self.has(seq) and allowed.take(self.world.stream.infos[seq].size_bytes, now):
+                self._put(link.flow, seq, ticket, kind)
+        end = Parcel(0, END_BYTES, now, 0, ticket, kind, True)
         self.uplink.put(link.flow, end)
-
-    def _may_answer(self, size_bytes: int) -> bool:
-        """Within the share of the uplink that pulls get."""
-        now, saved = self.world.clock.now, self._saved_bytes
-        saved += REPAIR_SHARE * self.uplink.rate * (now - self._saved_s)
-        self._saved_bytes, self._saved_s = min(saved, REPAIR_SAVED_S * self.uplink.rate), now
-        if self._saved_bytes < size_bytes:
-            return False
-        self._saved_bytes -= size_bytes
-        return True
 
     def _answered(self, link: Link, ticket: int) -> None:
         seqs = link.asked.pop(ticket, None)
@@ -386,19 +383,19 @@ class Peer:
             if link is not None:
                 ticket = link.pushes.get(stripe)
                 if ticket is not None:
-                    self._put(link.flow, seq, ticket, is_push=True)
+                    self._put(link.flow, seq, ticket, PUSH)
 
-    def _put(self, flow: Flow, seq: int, ticket: int, *, is_push: bool) -> None:
+    def _put(self, flow: Flow, seq: int, ticket: int, kind: int) -> None:
         world = self.world
         stripe = seq % world.stripes
         if stripe == self.withholds:
             return
-        if self.replays and is_push:
+        if self.replays and kind == PUSH:
             seq = max(seq - self.replays, stripe)
         size_bytes = world.stream.infos[seq].size_bytes + PART_HEAD_BYTES
         now = world.clock.now
         self.uplink.put(
-            flow, Parcel(seq, size_bytes, now, stripe, ticket, is_push, False, self.forges)
+            flow, Parcel(seq, size_bytes, now, stripe, ticket, kind, False, self.forges)
         )
 
     def _start_push(self, command: StartPush) -> None:
@@ -416,7 +413,7 @@ class Peer:
         first = max(command.first, self.edge - RING_PARTS, 0)
         for seq in range(first + (stripe - first) % stripes, self.edge + 1, stripes):
             if self.has(seq):
-                self._put(link.flow, seq, self._ticket, is_push=True)
+                self._put(link.flow, seq, self._ticket, PUSH)
 
     def _stop_push(self, command: StopPush) -> None:
         link = self.links.get(command.node)

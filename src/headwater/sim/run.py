@@ -6,6 +6,7 @@ from dataclasses import replace
 from headwater.sim.result import Result, Watch
 from headwater.sim.scenarios import SCENARIOS
 from headwater.sim.simulation import MakeCore, Plan, Simulation, overlay_core
+from headwater.sim.stream import PART_S
 
 __all__ = ["Progress", "beginning", "measure", "run", "warm"]
 
@@ -24,11 +25,12 @@ def run(
     *,
     seed: int = 1,
     window_s: float | None = None,
+    part_s: float = PART_S,
     make_core: MakeCore = overlay_core,
     progress: Progress = _ignore,
 ) -> Result:
     """The same for the same arguments, always. Raises: KeyError when there is no such scenario."""
-    plan = SCENARIOS[name].plan(nodes, seed, window_s)
+    plan = SCENARIOS[name].plan(nodes, seed, window_s=window_s, part_s=part_s)
     simulation = warm(plan, make_core, progress)
     return measure(simulation, name, plan, progress)
 

@@ -7,6 +7,7 @@ from headwater.sim.hostile import BEHAVIOURS, turn
 from headwater.sim.peer import Peer
 from headwater.sim.population import NONE_BPS, Population
 from headwater.sim.simulation import Plan, Simulation, below
+from headwater.sim.stream import PART_S, Format
 
 __all__ = ["MAIN", "SCENARIOS", "Scenario"]
 
@@ -33,8 +34,11 @@ class Scenario:
     script: Script = lambda simulation: None
     change: Change = lambda plan: plan
 
-    def plan(self, nodes: int, seed: int, window_s: float | None = None) -> Plan:
-        usual = Plan(nodes, seed, joins_per_s=max(FLASH_PER_S, nodes / JOINS_S))
+    def plan(
+        self, nodes: int, seed: int, *, window_s: float | None = None, part_s: float = PART_S
+    ) -> Plan:
+        form, joins_per_s = Format(part_s=part_s), max(FLASH_PER_S, nodes / JOINS_S)
+        usual = Plan(nodes, seed, joins_per_s=joins_per_s, form=form)
         plan = self.change(usual)
         return plan if window_s is None else replace(plan, window_s=window_s)
 
@@ -46,7 +50,7 @@ def _later(simulation: Simulation, after_s: float, act: Callable[[], None]) -> N
 def _kill(share: float) -> Script:
     def script(simulation: Simulation) -> None:
         def strike() -> None:
-            simulation.kill(simulation.some(simulation.relays(), share))
+            simulation.kill(simulation.some(simulation.alive(), share))
 
         _later(simulation, CALM_S, strike)
 
@@ -167,8 +171,8 @@ SCARCE = Population(((0.2, NONE_BPS), (0.4, 2e6), (0.2, 5e6), (0.2, 20e6)))
 
 _ALL = (
     Scenario("steady", "everybody joins and stays"),
-    Scenario("kill10", "10 % of those that feed others die at once", _kill(0.1)),
-    Scenario("kill30", "30 % of those that feed others die at once", _kill(0.3)),
+    Scenario("kill10", "10 % of all die at once", _kill(0.1)),
+    Scenario("kill30", "30 % of all die at once", _kill(0.3)),
     Scenario("churn", "all stay 2 minutes in the mean, then others come", _churn, _longer(30.0)),
     Scenario("flash", "a crowd joins, 100 a second", _flash, _flash_plan),
     Scenario(

@@ -8,22 +8,29 @@ from headwater.wire.frames import encode
 from headwater.wire.ids import LiveId
 from headwater.wire.live import PartInfo, sign_part
 
-__all__ = ["LIVE", "PART_HEAD_BYTES", "Format", "Stream"]
+__all__ = ["LIVE", "PART_HEAD_BYTES", "PART_S", "Format", "Stream"]
 
 LIVE = LiveId(b"simulated live".ljust(32, b"."))
 _HASH = bytes(32)
 _INIT_BYTES = 900
+PART_S = 0.1
+"""Of a part, unless another length is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """Of the live. A keyframe's part is `key_weight` times as large as the mean part."""
+    """Of the live. A keyframe is larger than other pictures by `key_s` seconds of the stream, and
+    the part that it is in with it."""
 
     bitrate_bps: int = 4_000_000
-    part_s: float = 0.1
+    part_s: float = PART_S
     stripes: int = 4
-    parts_per_group: int = 10
-    key_weight: float = 2.0
+    group_s: float = 1.0
+    key_s: float = 0.11
+
+    @property
+    def parts_per_group(self) -> int:
+        return max(1, round(self.group_s / self.part_s))
 
     @property
     def stripe_bps(self) -> float:
@@ -65,9 +72,10 @@ class Stream:
         if is_key:
             self._group = len(self.infos)
         self._in_group = (self._in_group + 1) % form.parts_per_group
-        mean = form.bitrate_bps / 8 * form.part_s
-        rest = (form.parts_per_group - form.key_weight) / max(form.parts_per_group - 1, 1)
-        return self._add(int(mean * (form.key_weight if is_key else rest)), form.part_s, now)
+        bytes_per_s = form.bitrate_bps / 8
+        key_bytes = bytes_per_s * form.key_s
+        size = bytes_per_s * form.part_s - key_bytes / form.parts_per_group
+        return self._add(int(size + key_bytes if is_key else size), form.part_s, now)
 
     def _add(self, size_bytes: int, duration_s: float, now: float) -> PartInfo:
         moment_us = int(now * 1e6)

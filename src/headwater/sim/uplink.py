@@ -1,7 +1,7 @@
 """A node's uplink: one part at a time, the links in turn; what waited too long is left out.
 
-Pushed parts go before those that are pulled, whatever the link: slots take up most of the uplink,
-and a push that is late because of pulls makes more of them.
+Repairs go before pushed parts, whatever the link, and those before the bursts that joiners ask for:
+slots take up most of the uplink, and pushes that are late because of bursts make more of them.
 
 Control messages have a stream of their own in each link, which goes before all others, and are a
 hundredth of the bytes: they do not pass through here."""
@@ -33,7 +33,7 @@ class Uplink:
 
     __slots__ = (
         *("_clock", "_flows", "_free_s", "_is_checking", "_is_draining", "_sent", "_tell"),
-        *("_pulled", "_pushed", "late", "rate"),
+        *("_turns", "late", "rate"),
     )
 
     def __init__(
@@ -47,9 +47,8 @@ class Uplink:
         self.rate = rate
         self.late = 0
         self._free_s = 0.0
-        self._pushed: deque[Flow] = deque()
-        self._pulled: deque[Flow] = deque()
-        """Links in turn; each is in them as long as something of that kind waits for it."""
+        self._turns: tuple[deque[Flow], ...] = (deque(), deque(), deque())
+        """By kind: links in turn; each is there as long as something of that kind waits for it."""
         self._flows: dict[Flow, None] = {}
         """Those whose backlog is looked at."""
         self._is_draining = self._is_checking = False
@@ -57,19 +56,21 @@ class Uplink:
     @property
     def waiting_s(self) -> float:
         """Until all that is here will have left."""
-        parts = [flow.pushed for flow in self._pushed] + [flow.pulled for flow in self._pulled]
-        waiting_bytes = sum(each.size_bytes for waiting in parts for each in waiting)
+        waiting_bytes = sum(
+            parcel.size_bytes
+            for kind, turns in enumerate(self._turns)
+            for flow in turns
+            for parcel in flow.waiting[kind]
+        )
         return max(0.0, self._free_s - self._clock.now) + waiting_bytes / self.rate
 
     def put(self, flow: Flow, parcel: Parcel) -> None:
         if not self._is_draining and self._clock.now >= self._free_s:
             self._transmit(flow, parcel)
             return
+        waiting, turns = flow.waiting[parcel.kind], self._turns[parcel.kind]
         if parcel.is_push:
-            waiting, turns = flow.pushed, self._pushed
             self._watch(flow)
-        else:
-            waiting, turns = flow.pulled, self._pulled
         if len(waiting) >= MAX_WAITING and not parcel.is_end:
             self.late += 1
             return
@@ -82,11 +83,10 @@ class Uplink:
 
     def clear(self) -> None:
         """The process ended or sleeps: what waits does not leave."""
-        for flow in (*self._pushed, *self._pulled):
-            flow.pushed.clear()
-            flow.pulled.clear()
-        self._pushed.clear()
-        self._pulled.clear()
+        for kind, turns in enumerate(self._turns):
+            for flow in turns:
+                flow.waiting[kind].clear()
+            turns.clear()
 
     def _transmit(self, flow: Flow, parcel: Parcel) -> None:
         self._free_s = max(self._clock.now, self._free_s) + parcel.size_bytes / self.rate
@@ -95,30 +95,19 @@ class Uplink:
         self._sent(flow, parcel, self._free_s)
 
     def _drain(self) -> None:
-        """The next one leaves: of the links in turn, pushed parts of all links first."""
-        self._next_pushed() or self._next_pulled()
-        self._is_draining = bool(self._pushed or self._pulled)
+        """The next one leaves: of the first kind that waits, of the links in turn."""
+        any(self._next(kind) for kind in range(len(self._turns)))
+        self._is_draining = any(self._turns)
         if self._is_draining:
             self._clock.at(self._free_s, self._drain)
 
-    def _next_pushed(self) -> bool:
-        turns = self._pushed
+    def _next(self, kind: int) -> bool:
+        turns = self._turns[kind]
         while turns:
             flow = turns.popleft()
-            parcel = self._wanted(flow, flow.pushed)
-            if flow.pushed:
-                turns.append(flow)
-            if parcel is not None:
-                self._transmit(flow, parcel)
-                return True
-        return False
-
-    def _next_pulled(self) -> bool:
-        turns = self._pulled
-        while turns:
-            flow = turns.popleft()
-            parcel = self._wanted(flow, flow.pulled)
-            if flow.pulled:
+            waiting = flow.waiting[kind]
+            parcel = self._wanted(flow, waiting)
+            if waiting:
                 turns.append(flow)
             if parcel is not None:
                 self._transmit(flow, parcel)
