@@ -58,14 +58,16 @@ async def _feed(report: Report, count: int, seconds: int) -> None:
         for each in (first, *groups):
             await each.ask("times")
         process = psutil.Process(feeder.pid)
-        before = process.cpu_times()
+        before, quic_before_s = process.cpu_times(), _quic_s(process)
         await asyncio.sleep(seconds)
         after, rss = process.cpu_times(), process.memory_info().rss
+        quic_s = _quic_s(process) - quic_before_s
         feeding = [times for each in groups for times in await each.ask("times")]
         [at_source] = await first.ask("times")
     used_s = after.user + after.system - before.user - before.system
     added, lost = _compare(at_source, feeding)
     report.figure(f"cpu_percent_{count}", 100 * used_s / seconds, (), "of a core, all threads")
+    report.beside(f"of that QUIC's own threads, {count}", [100 * quic_s / seconds])
     report.figure(f"rss_mb_{count}", rss / 1e6)
     if added:
         what = "a child of the source"
@@ -74,6 +76,13 @@ async def _feed(report: Report, count: int, seconds: int) -> None:
     if made < 0.95:
         report.note(f"{count}: the source made {made:.0%} of its parts only: the machine is busy")
     report.figure(f"lost_{count}", lost)
+
+
+def _quic_s(process: psutil.Process) -> float:
+    """What all threads but Python's first have used: nearly all of it is encryption and sockets."""
+    return sum(
+        each.user_time + each.system_time for each in process.threads() if each.id != process.pid
+    )
 
 
 def _compare(at_source: dict[str, float], feeding: Times) -> tuple[list[float], int]:

@@ -284,3 +284,27 @@ def test_the_window_is_forgotten_bit_by_bit() -> None:
     net.mesh()
     net.run(60.0)
     assert net["a"].forgot > net.seq - 64 - 40
+
+
+def test_who_only_carries_is_no_viewer_until_somebody_watches_there() -> None:
+    net = star(4)
+    for peer in viewers(net):
+        peer.overlay.watched(False)
+    net.run(8.0)
+    assert net["source"].overlay.report().viewers == 1
+    net["n2"].overlay.watched(True)
+    net.run(8.0)
+    assert net["source"].overlay.report().viewers == 2
+
+
+def test_a_round_trip_that_is_measured_later_counts() -> None:
+    net = Net(4)
+    net.add("source", 8, is_source=True)
+    net.add("a", 8)
+    net.link("a", "source")
+    net.run(1.0)
+    [before] = net["a"].overlay.report().neighbours
+    net["a"].overlay.measured(node_id("source"), 0.5)
+    net["a"].overlay.measured(node_id("nobody"), 0.5)
+    [after] = net["a"].overlay.report().neighbours
+    assert before.rtt_s < 0.5 == after.rtt_s
