@@ -18,7 +18,9 @@ from live_runs import Run, made_of, parts
 from headwater.media.live_ingest import IngestState, LiveOptions, ingest
 
 MANY = 100
-"""Fragments: what was made before a process was stopped may wait to be read."""
+"""Fragments: what was made before a process was stopped may wait to be read..."""
+AFTER = 30
+"""...and the first ones after it may be of sound alone."""
 
 
 def child() -> psutil.Process:
@@ -119,7 +121,7 @@ def test_frozen_for_a_while_it_goes_on_with_the_present() -> None:
                 asyncio.get_running_loop().call_later(1.5, process.resume)
             taken = [part.capture_us for part in run.fragments]
             jump = next((i for i, (a, b) in enumerate(pairwise(taken)) if b - a > 1e6), MANY)
-            return len(taken) == min(jump + 5, MANY)
+            return len(taken) == min(jump + AFTER, MANY)
 
         return await made_of(LiveOptions("test:", height=180), freeze)
 
