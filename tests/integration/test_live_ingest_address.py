@@ -1,13 +1,15 @@
 """An address that is read from: it may be missing at first, break off, and must reach nothing."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from live_clips import Clip, epochs, joined, play, write
-from live_runs import Run, made_of
+from live_runs import Run, made_of, parts
 
 from headwater.media.live_ingest import LiveOptions
 
@@ -22,10 +24,14 @@ class Server:
         self._answers, self.asked = answers, list[bytes]()
         self.url = ""
 
+    def answer_to(self, path: bytes) -> bytes:
+        return self._answers[min(len(self.asked), len(self._answers) - 1)]
+
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        answer = self._answers[min(len(self.asked), len(self._answers) - 1)]
-        self.asked.append(head.split()[1])
+        path = head.split()[1]
+        answer = self.answer_to(path)
+        self.asked.append(path)
         try:
             writer.write(answer)
             await writer.drain()
@@ -36,8 +42,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*answers: bytes) -> AsyncIterator[Server]:
-    server = Server(*answers)
+async def serving(server: Server) -> AsyncIterator[Server]:
     listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
     async with listener:
         server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
@@ -52,7 +57,7 @@ def stream(folder: Path, clip: Clip) -> bytes:
 
 def run_of(answers: list[bytes], name: str, until: Callable[[Run], bool]) -> tuple[Run, Server]:
     async def scenario() -> tuple[Run, Server]:
-        async with serving(*answers) as server:
+        async with serving(Server(*answers)) as server:
             return await made_of(LiveOptions(f"{server.url}/{name}"), until), server
 
     return asyncio.run(scenario())
@@ -86,6 +91,38 @@ def test_a_recording_elsewhere_ends(tmp_path: Path) -> None:
     assert play(joined(run.parts)).numbers == list(range(30))
     captured = [part.capture_us for part in run.fragments]
     assert captured[-1] - captured[0] > 800_000
+
+
+def test_a_playlist_of_segments_is_played(tmp_path: Path) -> None:
+    write(Clip(seconds=3, gop_s=0.5), str(tmp_path / "live.m3u8"), "hls", hls_time="1")
+    answers = {path.name.encode(): OK + b"\r\n" + path.read_bytes() for path in tmp_path.iterdir()}
+
+    class Folder(Server):
+        def answer_to(self, path: bytes) -> bytes:
+            return answers.get(path.lstrip(b"/"), NOT_FOUND)
+
+    async def scenario() -> Run:
+        async with serving(Folder()) as server:
+            return await made_of(LiveOptions(f"{server.url}/live.m3u8"), lambda run: waits(run) > 0)
+
+    assert len(answers) > 2
+    assert play(joined(asyncio.run(scenario()).parts)).numbers == list(range(90))
+
+
+def test_a_stream_of_datagrams_is_taken_up_where_it_is() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"udp://127.0.0.1:{free.getsockname()[1]}"
+
+    async def scenario() -> Run:
+        clip = Clip(seconds=4, gop_s=0.5, is_paced=True)
+        sending = asyncio.to_thread(write, clip, f"{address}?pkt_size=1316", "mpegts")
+        run, _ = await asyncio.gather(made_of(LiveOptions(address), parts(8)), sending)
+        return run
+
+    numbers = play(joined(asyncio.run(scenario()).parts)).numbers
+    assert len(numbers) > 20
+    assert all(a is not None and b == a + 1 for a, b in pairwise(numbers))
 
 
 @pytest.mark.parametrize("target", ["file://{}", "{}", "concat:{}", "subfile,,start,0,end,0,,:{}"])
