@@ -8,9 +8,9 @@ from headwater.sim.hostile import BEHAVIOURS
 NODES = 40
 SEED = 1
 
-LEAST_CONTINUITY = {"partition": 60.0, "restart": 55.0, "sleep": 85.0, "kill30": 80.0}
-USUAL_CONTINUITY = 88.0
-LEAST_FED = 0.75
+LEAST_CONTINUITY = {"partition": 60.0, "restart": 70.0, "kill30": 85.0, "flash": 85.0}
+USUAL_CONTINUITY = 90.0
+LEAST_FED = 0.8
 """Small meshes are harder than large ones: the few strong nodes are easily hit together."""
 
 

@@ -32,11 +32,15 @@ class Membership:
         self._fresh: list[NodeId] = []
         self.publisher: NodeId | None = None
 
-    def named(self, nodes: Sequence[NodeId]) -> None:
-        """By the catalogue, the publisher's node first."""
+    def named(self, nodes: Sequence[NodeId], now: float) -> None:
+        """By the catalogue, the publisher's node first: that one may be dialled again, for whoever
+        was started anew is named anew."""
+        self.learn(nodes)
         if nodes:
             self.publisher = nodes[0]
-        self.learn(nodes)
+            if self.publisher in self._known:
+                soon = now + self._common.spread(LONELY_S)
+                self._known[self.publisher] = min(self._known[self.publisher], soon)
 
     def learn(self, nodes: Iterable[NodeId]) -> None:
         limits = self._common.limits

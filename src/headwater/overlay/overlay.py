@@ -100,7 +100,7 @@ class Overlay:
 
     def candidates(self, nodes: Sequence[NodeId], now: float) -> None:
         """Whom the catalogue names, the publisher's node first, and mesh neighbours."""
-        self._membership.named(nodes)
+        self._membership.named(nodes, now)
         self._membership.fill(self._common.limits.few_partners, now)
 
     def connected(self, node: NodeId, rtt_s: float | None, now: float) -> None:
