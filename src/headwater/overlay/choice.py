@@ -20,6 +20,7 @@ STALE_S = 1.5
 SAID_S = 3.0
 """...but that it has one, so long ago at most."""
 REPEATED = 0.3
+"""Of the parts wait for a packet that was lost, where one in a hundred is."""
 UNKNOWN_S = 0.25
 """It is thought to be that much later than we are."""
 

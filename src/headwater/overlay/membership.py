@@ -110,7 +110,7 @@ class Membership:
             self.dial([n for n, at in self._known.items() if at <= now], now, most=room)
 
     def gossip(self, node: NodeId) -> None:
-        """Tell a partner of others, those with room first."""
+        """Tell a partner of others: those with room first, then some that are near, then any."""
         common = self._common
         others = [p for p in common.partners.values() if p.node != node]
         if not others:
@@ -120,7 +120,6 @@ class Membership:
         roomy = [p.node for p in others if p.open][: count // 2]
         near = [p.node for p in others if p.node not in roomy][: count // 4]
         rest = [p.node for p in others if p.node not in roomy and p.node not in near]
-        names = (
-            roomy + near + common.rng.sample(rest, min(len(rest), count - len(roomy) - len(near)))
-        )
+        room = count - len(roomy) - len(near)
+        names = roomy + near + common.rng.sample(rest, min(len(rest), room))
         common.send(node, LivePeers(common.live, tuple(names)))
