@@ -60,7 +60,10 @@ def up(
     ] = None,
     carry: Annotated[
         bool | None,
-        typer.Option("--carry/--no-carry", help="Pass on every live, watched here or not."),
+        typer.Option(
+            "--carry/--no-carry",
+            help="Pass on every live, watched here or not. With --topology it does.",
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A settings file (see docs/headwater.toml).")
@@ -95,8 +98,8 @@ def up(
             "prepare": ("--prepare", None if prepare is None else "auto" if prepare else "never"),
             "link.bind": ("--link-bind", link_bind),
             "link.delay_ms": ("--link-delay-ms", link_delay_ms),
-            "live.carry_all": ("--carry", carry),
             **_place(topology, name),
+            **({} if carry is None else {"live.carry_all": ("--carry", carry)}),
             "discovery.interface": ("--discovery-interface", discovery_interface),
         },
     )
@@ -125,6 +128,7 @@ def _place(file: Path | None, name: str | None) -> dict[str, tuple[str, object]]
         "link.up_bytes_per_s": place.bytes_per_s or None,
         "link.delay_ms": place.delay_ms or None,
         "link.loss_percent": place.loss_percent or None,
+        "live.carry_all": True,  # nobody gets a live around those who lie between
     }
     return {key: ("--topology", value) for key, value in shape.items()}
 
