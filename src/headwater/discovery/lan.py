@@ -104,7 +104,7 @@ class LanDiscovery:
         zeroconf = AsyncZeroconf(
             interfaces=[one] if one else InterfaceChoice.All, ip_version=IPVersion.V4Only
         )
-        browser = None
+        browser, failure = None, None
         try:
             await zeroconf.zeroconf.async_wait_for_start()
             browser = AsyncServiceBrowser(zeroconf.zeroconf, SERVICE, handlers=[self._heard])
@@ -119,13 +119,15 @@ class LanDiscovery:
                 for task in tasks:
                     task.cancel()
         except* (OSError, ZeroconfError) as errors:
-            raise errors.exceptions[0] from None
+            failure = errors.exceptions[0]
         finally:
             with contextlib.suppress(ZeroconfError):
                 await zeroconf.zeroconf.async_wait_for_start()  # else its sockets would stay open
             if browser is not None:
                 await browser.async_cancel()
             await zeroconf.async_close()
+        if failure is not None:
+            raise failure
 
     async def _announce(self, zeroconf: AsyncZeroconf, announced: Announced) -> None:
         # The instance's name is ours alone: nothing needs to be probed for, which saves 0.7 s.

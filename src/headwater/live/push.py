@@ -101,14 +101,16 @@ class ChildFeed:
 
     async def _run_stream(self, stream: Stream) -> None:
         """Until the stream is stale. Raises: LinkClosed when the child gave it up."""
+        closed: BaseExceptionGroup[LinkClosed] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 hearing = group.create_task(self._hear(stream), name="live.push.hear")
                 await self._write(stream)
                 hearing.cancel()
-        except* LinkClosed as error:
-            if not self._is_stale:
-                raise LinkClosed("the child wants no more") from error
+        except* LinkClosed as errors:
+            closed = errors
+        if closed is not None and not self._is_stale:
+            raise LinkClosed("the child wants no more") from closed
 
     async def _write(self, stream: Stream) -> None:
         await stream.write(encode(self._push))

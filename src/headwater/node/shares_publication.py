@@ -223,10 +223,13 @@ async def _both(
     hashing: Coroutine[None, None, tuple[Torrent, bytes]], looking: Coroutine[None, None, Extras]
 ) -> tuple[tuple[Torrent, bytes], Extras]:
     """Both at once; the first that fails ends the other."""
+    failure: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
             hashed = group.create_task(hashing, name="shares.hash")
             extras = group.create_task(looking, name="shares.extras")
     except* NodeError as errors:
-        raise errors.exceptions[0] from None
+        failure = errors.exceptions[0]
+    if failure is not None:
+        raise failure
     return hashed.result(), extras.result()
