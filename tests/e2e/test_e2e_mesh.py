@@ -81,8 +81,8 @@ async def test_a_seek_into_what_is_not_here_yet_arrives_and_plays_on(
 async def test_captions_and_pictures_for_scrubbing_come_with_the_video(
     mesh: Mesh, pages: Pages
 ) -> None:
-    video = await holds(mesh.ben, "Summer in Łódź")
-    page = await pages.open(mesh.ben, f"/watch/{video['id']}")
+    video = await holds(mesh.cara, "Summer in Łódź")
+    page = await pages.open(mesh.cara, f"/watch/{video['id']}")
     await plays_past(page)
     await page.get_by_test_id("captions").click()
     assert str(await comes_true(page, CAPTION)).startswith("second")

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from headwater.node.config import (
@@ -91,7 +92,7 @@ def publish(node: Node, published: Published, *, has_it: bool = True) -> None:
     if has_it:
         node.store.adopt(torrent, published.leaves, published.path, owned=False)
     entry = VideoEntry(
-        version=time.time_ns() // 1_000_000,
+        version=_next_version(),
         video=torrent.video,
         pieces_root=torrent.pieces_root,
         piece_bytes=torrent.shape.piece_bytes,
@@ -102,6 +103,14 @@ def publish(node: Node, published: Published, *, has_it: bool = True) -> None:
         node=node.identity.node,
     )
     node.gossip.publish([sign_item(node.identity.key, entry)])
+
+
+_NUMBERS = count()
+
+
+def _next_version() -> int:
+    """About milliseconds since 1970, and no two alike."""
+    return time.time_ns() // 1_000_000 + next(_NUMBERS)
 
 
 async def read_all(node: Node, video: VideoId, start: int = 0, length: int = 1 << 40) -> bytes:

@@ -86,6 +86,7 @@ def run(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     try:
         code = app(list(arguments), prog_name="headwater", standalone_mode=False)
+        sys.stdout.flush()  # at the interpreter's end a closed pipe could not be told any more
     except typer.Exit as exit_:
         return exit_.exit_code
     except (KeyboardInterrupt, typer.Abort):
