@@ -210,6 +210,6 @@ async def test_hls_js_plays_it_with_little_delay(air: Air, pages: Pages) -> None
         "(() => { const d = hls.levels[0].details; return [d.canBlockReload, d.partHoldBack]; })"
     )
     can_block, hold_back_s = await page.evaluate(details)
-    assert can_block and hold_back_s <= 3
+    assert can_block and hold_back_s <= 3  # as much as parts of uneven length get on a busy machine
     assert 0 < await page.evaluate("hls.latency") < 10
     assert any("_HLS_part=" in url for url in asked)

@@ -16,13 +16,14 @@ from neighbour_nodes import (
     people,
     person,
     signed_record,
+    until,
 )
 
 from headwater.errors import Forbidden, LocalUsageError, NodeError, Unavailable
 from headwater.link.iroh import bind
 from headwater.link.memory import MemoryLink, Network
 from headwater.link.port import Link, LinkClosed, Stream
-from headwater.node import neighbour_kept
+from headwater.node import neighbour_kept, neighbours
 from headwater.node.config import LinkConfig
 from headwater.node.neighbour_hello import Refused, WrongMesh
 from headwater.wire.frames import encode
@@ -419,5 +420,33 @@ def test_who_has_moved_is_found_while_a_dial_to_the_old_place_gets_no_answer() -
             assert (await old, await new, await same) == (True, True, True)
             assert set(a.neighbours.connected()) == {b.node}
             assert a.neighbours.counters.dials == 1
+
+    asyncio.run(check())
+
+
+def test_a_dial_takes_up_no_more_addresses_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "MAX_DIALLED", 2)
+
+    async def check() -> None:
+        first, second = keys(2)
+        endpoint = memory_endpoint(Network(), first)
+        tried, give_up = list[list[str]](), asyncio.Event()
+
+        async def connect(node: NodeId, addresses: Sequence[str]) -> Link:
+            tried.append(list(addresses))
+            await give_up.wait()
+            raise Unavailable("nobody is there")
+
+        endpoint.connect = connect  # type: ignore[method-assign,assignment]
+        a, b = person(endpoint, first), person(memory_endpoint(Network(), second), second)
+        async with living(a), asyncio.TaskGroup() as group:
+            group.create_task(attempt_at(a, b, ["1"]), name="first")
+            await until(lambda: len(tried) == 1)
+            group.create_task(attempt_at(a, b, ["2"]), name="second")
+            await until(lambda: len(tried) == 2)
+            group.create_task(attempt_at(a, b, ["3"]), name="third")
+            await asyncio.sleep(0)  # it has joined the dial
+            give_up.set()
+        assert tried == [["1"], ["2", "1"]]
 
     asyncio.run(check())

@@ -35,6 +35,9 @@ MAX_HANDSHAKES = 16
 ARRIVAL_S = 1.0
 """How long a dial that lost against the other side's waits for that one."""
 
+MAX_DIALLED = 32
+"""Addresses that one dial tries: each new one begins it anew, and it must end."""
+
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
@@ -53,6 +56,7 @@ class _Dial:
 
     def widen(self, addresses: Sequence[str]) -> None:
         more = [each for each in addresses if each not in self.addresses]
+        more = more[: max(0, MAX_DIALLED - len(self.addresses))]
         if more:
             self.addresses = (*more, *self.addresses)
             self.widened.set()
