@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from headwater.overlay.limits import Limits
 from headwater.wire.ids import NodeId
 
-__all__ = ["NOBODY", "Capacity", "Child"]
+__all__ = ["NOBODY", "Capacity", "Child", "gives_way"]
 
 RELAY_SPREAD = 2
 NOBODY = 2**16
 """As `weakest` in LiveJoin: no child gives way."""
+
+
+def gives_way(weaker: int, slots: int, limits: Limits) -> bool:
+    """Whether a child with `weaker` slots makes place for a node with `slots`."""
+    return max(1, weaker * limits.displace_ratio) <= slots
 
 
 @dataclass(slots=True, eq=False)
@@ -124,11 +129,9 @@ class Capacity:
 
     def weaker(self, stripe: int, slots: int) -> Child | None:
         """The child of this stripe that should make place for a joiner with so many slots."""
-        if slots < 1:
-            return None
         staying = [child for child in self.of[stripe].values() if child.is_staying]
         weakest = min(staying, key=lambda child: child.slots, default=None)
-        if weakest is None or weakest.slots * self._limits.displace_ratio > slots:
+        if weakest is None or not gives_way(weakest.slots, slots, self._limits):
             return None
         return weakest
 

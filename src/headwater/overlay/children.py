@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from headwater.overlay.capacity import Capacity, Child
+from headwater.overlay.capacity import Capacity, Child, gives_way
 from headwater.overlay.commands import Forward, StartPush, StopPush
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
@@ -129,10 +129,11 @@ class Children:
         return tuple(dict.fromkeys(name for name in names if name != node))
 
     def _yielding(self, children: Iterable[NodeId], slots: int) -> list[NodeId]:
-        common = self._common
-        ratio, partners = common.limits.displace_ratio, common.partners
+        common, partners = self._common, self._common.partners
         found = [
-            n for n in children if n in partners and max(1, partners[n].weakest * ratio) <= slots
+            n
+            for n in children
+            if n in partners and gives_way(partners[n].weakest, slots, common.limits)
         ]
         return common.rng.sample(found, min(len(found), 2))
 

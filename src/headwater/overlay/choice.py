@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from headwater.overlay.capacity import gives_way
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
@@ -85,7 +86,7 @@ def best_parent(
         if partner.lateness_s[feed.index] is None:
             cost += doubt_s
         if not partner.open >> feed.index & 1:
-            is_strong = slots >= max(1, limits.displace_ratio * partner.weakest)
+            is_strong = gives_way(partner.weakest, slots, limits)
             cost += DISPLACE_S if is_strong else FULL_S
         if partner.node in feed.hinted:
             cost -= HINTED_S

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from headwater.overlay.children import Children, moves
 from headwater.overlay.choice import FULL_S, best_parent
+from headwater.overlay.climbing import Climbing
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
@@ -49,6 +50,7 @@ class Feeds:
     ) -> None:
         self._common, self.feeds, self._children = common, feeds, children
         self._repair, self._dial, self._partners = repair, dial, partners
+        self._climbing = Climbing(common, feeds, children.capacity, self._ask_above, dial)
 
     # What others say.
 
@@ -117,7 +119,7 @@ class Feeds:
             feed.asked = None
             partner.open &= ~(1 << feed.index)
             if not is_wanting and feed.climbing > 0:
-                self._climb_on(feed, now)
+                self._climbing.go_on(feed, now)
         if node == feed.parent:
             feed.leave_by = now + message.keep_ms / 1000
         self._seek_if_wanting(feed, now)
@@ -240,56 +242,11 @@ class Feeds:
                 self.ask(feed, node, rtt_s, -1, now, is_climb=is_climb)
 
     def climb(self, now: float, *, at_most: int) -> bool:
-        """Who is strong belongs near the source: ask one of the ancestors, the parent excepted,
-        unless it is sure that nobody there would give way. Whether it was tried."""
-        deep = [feed for feed in self.feeds if self._may_climb(feed)]
-        deep.sort(key=lambda feed: -len(feed.path))
-        return any([self._climb(feed, now) for feed in deep[:at_most]])
+        """As Climbing.start."""
+        return self._climbing.start(now, at_most=at_most)
 
-    def _may_climb(self, feed: Feed) -> bool:
-        return feed.is_flowing() and feed.asked is None and len(feed.path) > 1
-
-    def _climb(self, feed: Feed, now: float) -> bool:
-        common, capacity = self._common, self._children.capacity
-        parent = common.partners.get(feed.parent) if feed.parent is not None else None
-        is_upside_down = parent is not None and self._is_weaker(parent.slots)
-        if not is_upside_down and capacity.slots < common.stripes:
-            return False
-        place = 1 if is_upside_down else common.rng.choice(range(1, len(feed.path)))
-        above = feed.path[place]
-        feed.climbing = place - 1
-        if above in capacity.of[feed.index]:
-            return False
-        partner = common.partners.get(above)
-        if partner is None:
-            feed.hinted = (above,)
-            self._dial(feed.hinted, now)
-            return True
-        is_open = partner.refused_until[feed.index] <= now and partner.avoid_until <= now
-        has_room = partner.open >> feed.index & 1
-        if is_open and (has_room or self._is_weaker(partner.weakest) or feed.climbing):
-            self.ask(feed, above, partner.rtt_s, partner.edge, now, is_climb=True)
-            return True
-        return False
-
-    def _climb_on(self, feed: Feed, now: float) -> None:
-        """An ancestor has no place for us: one of those it names may, below it."""
-        common, feed.climbing = self._common, feed.climbing - 1
-        for name in feed.hinted:
-            partner = common.partners.get(name)
-            if name in feed.path[:1] or name in self._children.capacity.of[feed.index]:
-                continue
-            if partner is None:
-                feed.hinted = (name,)
-                self._dial(feed.hinted, now)
-                return
-            if partner.refused_until[feed.index] <= now and partner.avoid_until <= now:
-                self.ask(feed, name, partner.rtt_s, partner.edge, now, is_climb=True)
-                return
-
-    def _is_weaker(self, slots: int) -> bool:
-        ratio = self._common.limits.displace_ratio
-        return max(1, slots * ratio) <= self._children.capacity.slots
+    def _ask_above(self, feed: Feed, partner: Partner, now: float) -> None:
+        self.ask(feed, partner.node, partner.rtt_s, partner.edge, now, is_climb=True)
 
     def turn_to(self, publisher: NodeId | None, now: float) -> bool:
         """Stripes without a parent for long are asked for at the publisher's node: the root knows
