@@ -116,7 +116,7 @@ async def test_an_encoder_gets_an_address_and_a_key(club: Club, pages: Pages) ->
     await page.get_by_test_id("live-title").fill("From OBS")
     await page.get_by_test_id("go").click()
     panel = page.get_by_test_id("on-air")
-    await expect(panel).to_contain_text("Waiting for the encoder")
+    await expect(panel).to_contain_text("Waiting for an encoder")
     server = await panel.get_by_label("Server", exact=True).input_value()
     key = await panel.get_by_label("Stream key", exact=True).input_value()
     assert server.startswith("rtmp://127.0.0.1:") and len(key) >= 16

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ago, amount, bytes, clock, copies, isEnded, onMachines, percent, phase, rate, roundTrip, spoken, timeLeft } from "../src/lib/format";
+import { ago, amount, bytes, clock, copies, isEnded, onMachines, percent, phase, rate, roundTrip, sentence, spoken, timeLeft } from "../src/lib/format";
 import type { Job, Video } from "../src/lib/types";
 
 const held = (...holders: { me?: boolean; whole?: boolean; name?: string }[]): Video =>
@@ -11,6 +11,10 @@ test("a clock has hours only where there are any", () => {
 
 test("a screen reader hears words, not colons", () => {
   expect([45, 60, 3725].map(spoken)).toEqual(["45 seconds", "1 minute", "1 hour 2 minutes"]);
+});
+
+test("what a node says begins with a capital", () => {
+  expect(["waiting for an encoder", ""].map(sentence)).toEqual(["Waiting for an encoder", ""]);
 });
 
 test("files are in megabytes, links in megabits", () => {

@@ -17,6 +17,11 @@ export function spoken(seconds: number): string {
   return parts.filter(Boolean).join(" ");
 }
 
+/** What a node says, with a capital: its messages are written to follow a name and a colon. */
+export function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 export function count(n: number, noun: string, many = `${noun}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? noun : many}`;
 }
