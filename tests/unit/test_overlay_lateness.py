@@ -54,6 +54,16 @@ def test_what_is_often_late_is_waited_for() -> None:
     assert cadence.jitter_s[1] < 0.05
 
 
+def test_a_repeated_part_of_a_stripe_that_is_new_tells_its_delay() -> None:
+    cadence = Cadence(K, PART_S)
+    for seq in range(40):  # of stripe 3 all are pulled
+        at = 1000.0 + seq * PART_S + 0.1
+        cadence.arrived(seq, seq * PART_S, at, is_timely=seq % K != 3)
+    cadence.repeated(39, 1000.0 + 3.9 + 0.3)
+    assert abs(cadence.expected(43, 0.0) - (1000.0 + 4.3 + 0.3)) < 0.01
+    assert abs(cadence.expected(40, 0.0) - (1000.0 + 4.0 + 0.1)) < 0.01
+
+
 @given(st.lists(st.tuples(st.integers(0, 300), st.floats(-50, 50), st.booleans()), max_size=80))
 def test_whatever_comes_tolerance_is_bounded(arrivals: list[tuple[int, float, bool]]) -> None:
     cadence, now = Cadence(K, PART_S), 100.0

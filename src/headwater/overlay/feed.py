@@ -25,6 +25,9 @@ class Feed:
     silent_at: float = 0.0
     has_flowed: bool = False
     """The parent has pushed something."""
+    caught_up: int = -1
+    """The newest part that anybody had when the parent accepted us, or when this node woke up: up
+    to there comes what was missed, which tells nothing of the parent's usual delay."""
     leave_by: float = math.inf
     """The parent has told us to go elsewhere until then."""
     former: NodeId | None = None

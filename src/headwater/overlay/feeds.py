@@ -88,6 +88,7 @@ class Feeds:
         feed.is_silent = feed.has_flowed = False
         feed.leave_by, feed.better, feed.climbing = math.inf, None, 0
         feed.pushed = feed.asked_first - common.stripes
+        feed.caught_up = self._repair.told()
         feed.hinted = ()
         partner.free = max(0, partner.free - 1)
         service_s = partner.service_s(common.part_s, common.limits.uplink_share)
@@ -169,23 +170,25 @@ class Feeds:
                 feed.lose_parent()
                 feed.since = now
                 self._common.counters.grafts += 1
-                self._hold_children(feed)
-            if feed.parent is None and feed.asked is None:
+                self._graft(feed, now)
+            elif feed.parent is None and feed.asked is None:
                 self.seek(feed, now)
 
     # Parts.
 
     def pushed(self, partner: Partner, seq: int, now: float) -> bool:
-        """A part came on a stream of this partner; whether it is the newest from the parent."""
+        """A part came on a stream of this partner; whether its time tells how late the parent is:
+        it is the newest from there, and nothing that was missed before."""
         feed = self.feeds[seq % self._common.stripes]
         if feed.parent != partner.node or seq <= feed.pushed:
             return False
+        tells = feed.has_flowed and seq > feed.caught_up
         feed.pushed = seq
         feed.is_silent, feed.has_flowed = False, True
         if feed.retiring is not None:
             self._let_go(feed.retiring, feed.index)
             feed.retiring, feed.retire_at = None, math.inf
-        return True
+        return tells
 
     # Looking.
 
@@ -351,15 +354,22 @@ class Feeds:
         return max(due + patience, feed.hold_until)
 
     def _fell_silent(self, feed: Feed, now: float) -> None:
-        """Graft: another parent is asked; the silent one is remembered."""
+        """The silent one is remembered, and another parent asked."""
         common = self._common
         feed.is_silent, feed.silent_at = True, now
         common.counters.grafts += 1
         partner = common.partners.get(feed.parent) if feed.parent is not None else None
         if partner is not None:
             self._partners.fell_silent(partner, feed.index, now)
-        self._hold_children(feed)
+        self._graft(feed, now)
+
+    def _graft(self, feed: Feed, now: float) -> None:
+        """Ask another parent; children are told to wait. Not if everybody whom we know is among
+        them: then one of them may know somebody else, and we are fed from there."""
         self.seek(feed, now)
+        ours = {feed.parent, *self._children.capacity.of[feed.index]}
+        if not self._common.partners.keys() <= ours:
+            self._children.tell_hold(feed.index)
 
     def _still_silent(self, feed: Feed, now: float) -> float:
         """No hiccup: it is avoided from now on, but fed from until another one is found."""
@@ -371,13 +381,14 @@ class Feeds:
             self._partners.failed(partner, "a stripe that it accepted stands still", now)
         return math.inf
 
-    def _hold_children(self, feed: Feed) -> None:
-        self._children.tell_hold(feed.index)
-
     def overslept(self, now: float) -> None:
-        """This node stood still, a laptop with its lid closed: nobody else is to blame."""
+        """This node stood still, a laptop with its lid closed: nobody else is to blame, and what
+        was sent meanwhile tells nothing of the usual delay."""
+        common = self._common
+        newest = common.window.edge + int(common.limits.jump_s / common.part_s)
         for feed in self.feeds:
             feed.since, feed.is_silent = now, False
+            feed.caught_up = max(feed.caught_up, min(common.cadence.due_by(now), newest))
 
     def leave(self) -> None:
         for feed in self.feeds:

@@ -55,7 +55,9 @@ class Cadence:
 
     def repeated(self, seq: int, now: float) -> None:
         """A part was pulled, and is pushed now: so late it would have been."""
-        self._learn(seq % len(self._lag), now - self.expected(seq, now))
+        stripe = seq % len(self._lag)
+        if self._edge >= 0:
+            self._learn(stripe, now - self.pts_s(seq) - self._lag[stripe])
 
     def _learn(self, stripe: int, off: float) -> None:
         samples = self._samples[stripe]
@@ -95,6 +97,11 @@ class Cadence:
             known = [lag for lag, n in zip(self._lag, self._samples, strict=True) if n]
             lag = max(known, default=self._least_lag)
         return self._edge_pts_s + (seq - self._edge) * self._part_s + lag
+
+    def due_by(self, now: float) -> int:
+        """The newest part that should be here by now; -1 while nothing is known."""
+        late_s = now - self.expected(self._edge, now)
+        return self._edge + max(0, int(late_s / self._part_s))
 
 
 class Arrivals:

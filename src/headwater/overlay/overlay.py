@@ -78,7 +78,7 @@ class Overlay:
         self._capacity = Capacity(stripes, part_s, slots, limits, is_source=is_source)
         self._delivery = Delivery(window, has_player=wants_delivery)
         self._children = Children(self._common, feeds, self._capacity)
-        self._repair = Repair(self._common, feeds, self._delivery)
+        self._repair = Repair(self._common, feeds, self._capacity, self._delivery)
         self._membership = Membership(self._common)
         self._announcements = Announcements(self._common, feeds, self._capacity)
         self._partners = Partners(
@@ -239,6 +239,7 @@ class Overlay:
         common, window, seq = self._common, self._common.window, info.seq
         partner = common.partners.get(source) if source is not None else None
         edge = window.edge
+        self._notice_sleep(now)
         if not window.add(info):
             if source is not None and is_pushed:
                 self.part_repeated(seq, source, now)
@@ -250,9 +251,8 @@ class Overlay:
             partner.pushed(seq, now, TOLD_PARTS)
         if is_pushed and partner is not None:
             partner.gives(seq, TOLD_PARTS)
-            has_flowed = self._feeds.feeds[seq % common.stripes].has_flowed
-            self._feeds.pushed(partner, seq, now)
-            is_timely = has_flowed and seq > edge - common.stripes
+            tells = self._feeds.pushed(partner, seq, now)
+            is_timely = tells and seq > edge - common.stripes
             common.cadence.arrived(seq, info.pts_us / 1e6, now, is_timely=is_timely)
             self._announcements.arrived(seq, now)
         else:
@@ -320,14 +320,18 @@ class Overlay:
         if self._has_left:
             self._tick_at = self._check_at = self._partners.tell_at = math.inf
             return
-        if now - self.timer_s > OVERSLEPT_S:
-            self._feeds.overslept(now)
+        self._notice_sleep(now)
         if now >= self._check_at:
             self._check(now)
         if now >= self._partners.tell_at:
             self._partners.tell(self._announcements.targets())
         if now >= self._tick_at:
             self._tick(now)
+
+    def _notice_sleep(self, now: float) -> None:
+        """Parts that waited may come before the timer does."""
+        if now - self.timer_s > OVERSLEPT_S:
+            self._feeds.overslept(now)
 
     def _wake(self, now: float) -> None:
         """Look at feeds and holes as soon as the shell has done what is due."""

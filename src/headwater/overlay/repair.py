@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from headwater.overlay.capacity import Capacity
 from headwater.overlay.commands import Pull
 from headwater.overlay.common import Common
 from headwater.overlay.delivery import Delivery
@@ -40,8 +41,11 @@ class _Pulling:
 class Repair:
     """Which parts are asked of whom. Shape: at most limits.pulls parts at a time."""
 
-    def __init__(self, common: Common, feeds: list[Feed], delivery: Delivery) -> None:
-        self._common, self._feeds, self._delivery = common, feeds, delivery
+    def __init__(
+        self, common: Common, feeds: list[Feed], capacity: Capacity, delivery: Delivery
+    ) -> None:
+        self._common, self._feeds, self._capacity = common, feeds, capacity
+        self._delivery = delivery
         self._asked: dict[int, _Pulling] = {}
         self._budget, self._budget_at = math.inf, 0.0
         self.urgent_below = 0
@@ -210,12 +214,7 @@ class Repair:
                 continue
             cost = partner.answer_s(common.part_s)
             if not partner.has(seq):
-                silent_s = now - partner.heard_at
-                if len(tried) >= MAX_GUESSES or seq > common.window.edge or silent_s > GUESS_S:
-                    continue
-                if seq + 1 > partner.edge + silent_s / common.part_s:  # its edge by now
-                    continue
-                if not partner.is_fresh(seq % common.stripes):
+                if len(tried) >= MAX_GUESSES or not self._should_have(partner, seq, now):
                     continue
                 cost += GUESS_COST_S
             if partner.node == parent:
@@ -225,6 +224,15 @@ class Repair:
             if cost < best_s:
                 best, best_s = partner, cost
         return best
+
+    def _should_have(self, partner: Partner, seq: int, now: float) -> bool:
+        """A guess, where it has not announced the part."""
+        stripe, silent_s = seq % self._common.stripes, now - partner.heard_at
+        if silent_s > GUESS_S or partner.node in self._capacity.of[stripe]:  # it waits for us
+            return False
+        edge_by_now = partner.edge + silent_s / self._common.part_s
+        is_old = seq <= self._common.window.edge and seq + 1 <= edge_by_now
+        return is_old and partner.is_fresh(stripe)
 
     def _forget(self, low: int) -> None:
         """Nobody waits any more for what lies below."""

@@ -1,0 +1,82 @@
+"""The moment after a parent was lost or a new one found: who is asked, who is told what."""
+
+import pytest
+from overlay_alone import Alone, said
+from overlay_net import LIVE, PART_S, node_id, part_at
+
+from headwater.overlay import Pull
+from headwater.wire.live import Accept, Hold, LiveHave, Subscribe
+
+PARENT, OTHER, CHILD = (node_id(name) for name in ("parent", "other", "child"))
+
+
+def with_a_child() -> Alone:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    alone.meet(CHILD)
+    for stripe in range(4):
+        alone.say(CHILD, Subscribe(LIVE, stripe, 101, 8))
+    return alone
+
+
+@pytest.mark.parametrize("knows_another", [True, False])
+def test_children_are_told_to_wait_unless_we_know_nobody_else(knows_another: bool) -> None:
+    alone = with_a_child()
+    if knows_another:
+        alone.meet(OTHER)
+    alone.overlay.disconnected(PARENT, alone.now)
+    out = alone.pass_time(0.01)
+    asked = {message.stripe for message in said(out, Subscribe)}
+    assert asked == (set(range(4)) if knows_another else set())
+    assert {message.stripe for message in said(out, Hold, CHILD)} == asked
+
+
+@pytest.mark.parametrize("is_child", [True, False])
+def test_what_a_child_waits_for_from_us_it_is_not_asked_for(is_child: bool) -> None:
+    alone = with_a_child() if is_child else Alone()
+    if not is_child:
+        alone.be_fed_by(PARENT)
+        alone.meet(CHILD)
+    for seq in (102, 103, 104):  # all but 101
+        alone.now += PART_S
+        alone.push(seq, PARENT)
+    alone.overlay.disconnected(PARENT, alone.now)
+    # it has a newer part, and says nothing of the one that is missing
+    out = alone.say(CHILD, LiveHave(LIVE, 102, b"\xfd" + b"\xff" * 31))
+    out += alone.pass_time(0.5)
+    pulled = {seq for command in out if isinstance(command, Pull) for seq in command.seqs}
+    assert (101 in pulled) is not is_child
+
+
+def test_what_a_new_parent_makes_up_for_is_no_lateness() -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    alone.now += 10 * PART_S
+    alone.meet(OTHER, edge=110)
+    alone.overlay.disconnected(PARENT, alone.now)
+    asked = said(alone.pass_time(0.01), Subscribe)
+    assert {message.first for message in asked} == {101, 102, 103, 104}
+    for message in asked:
+        alone.say(OTHER, Accept(LIVE, message.stripe, ()))
+    alone.overlay.part_arrived(part_at(110), OTHER, alone.now, is_pushed=False)
+    for seq in range(101, 111):
+        alone.push(seq, OTHER)
+    alone.now += PART_S
+    alone.push(111, OTHER)  # in time; of the other stripes nothing came in time yet
+    cadence = alone.overlay._common.cadence
+    for seq in (112, 113, 114):
+        assert abs(cadence.expected(seq, 0.0) - (alone.now + (seq - 111) * PART_S)) < 0.01
+
+
+def test_what_waited_while_this_node_slept_is_no_lateness() -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    for seq in range(101, 111):
+        alone.pass_time(PART_S)
+        alone.push(seq, PARENT)
+    alone.now += 20 * PART_S
+    for seq in range(111, 131):  # before any timer
+        alone.push(seq, PARENT)
+    cadence = alone.overlay._common.cadence
+    assert abs(cadence.expected(131, 0.0) - (alone.now + PART_S)) < 0.02
+    assert max(cadence.jitter_s) < 0.07
