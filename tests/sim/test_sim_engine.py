@@ -1,10 +1,12 @@
 """The simulator itself: clock, uplinks, network and players, with a stand-in for the overlay."""
 
+from itertools import islice
+
 import pytest
 from stand_in import star
 
 from headwater.sim import run
-from headwater.sim.chance import chance
+from headwater.sim.chance import chance, spread_evenly
 from headwater.sim.clock import Clock
 from headwater.sim.link import BURST, PUSH, REPAIR, Flow, Link, Parcel
 from headwater.sim.network import HANDSHAKES, SILENCE_S, Network
@@ -219,3 +221,13 @@ def test_four_viewers_of_a_strong_source_are_fed_by_it_and_a_crowd_is_not() -> N
     assert few["depth_max"] == 1
     assert 3.9 < few["source_egress_ratio"] < 4.1
     assert many["fed_ratio"] == 0.0
+
+
+@pytest.mark.parametrize("nodes", [10, 40, 1000])
+def test_every_mesh_has_its_share_of_strong_nodes_and_of_those_behind_nat(nodes: int) -> None:
+    for seed in range(20):
+        drawn = list(islice(spread_evenly(chance(seed, "shares")), nodes))
+        strong = sum(uplink >= 0.8 for uplink, _ in drawn)
+        hidden = sum(nat < 0.6 for _, nat in drawn)
+        assert abs(strong - 0.2 * nodes) <= 3
+        assert abs(hidden - 0.6 * nodes) <= 4

@@ -48,12 +48,13 @@ class Population:
             is_source=True,
         )
 
-    def viewer(self, world: World, node: NodeId, rng: Random) -> Peer:
-        drawn, uplink_bps = rng.random(), 0.0
+    def viewer(self, world: World, node: NodeId, drawn: tuple[float, float], rng: Random) -> Peer:
+        """`drawn`: two numbers below 1 that decide over uplink and NAT."""
+        (drawn_uplink, drawn_nat), uplink_bps = drawn, 0.0
         for share, bps in self.uplinks:
             uplink_bps = bps
-            drawn -= share
-            if drawn < 0:
+            drawn_uplink -= share
+            if drawn_uplink < 0:
                 break
         return Peer(
             world,
@@ -61,7 +62,7 @@ class Population:
             uplink_bps=uplink_bps,
             slots=slots_of(uplink_bps, world.stream.form),
             place=(rng.random(), rng.random()),
-            is_nat=rng.random() < self.nat,
+            is_nat=drawn_nat < self.nat,
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from headwater.overlay.overlay import Overlay
-from headwater.sim.chance import Random, chance
+from headwater.sim.chance import Random, chance, spread_evenly
 from headwater.sim.clock import Clock
 from headwater.sim.network import Network
 from headwater.sim.peer import Core, Peer, World
@@ -77,6 +77,7 @@ class Simulation:
         self._make_core = make_core
         self._chosen = chance(plan.seed, "overlays")
         self._people = chance(plan.seed, "population")
+        self._drawn = spread_evenly(chance(plan.seed, "shares"))
         self._names = chance(plan.seed, "names")
         self.viewers: list[Peer] = []
         self._present: list[Peer] = []
@@ -126,7 +127,7 @@ class Simulation:
 
     def join_one(self) -> Peer:
         node = NodeId(self._people.randbytes(32))
-        peer = self.plan.population.viewer(self.world, node, self._people)
+        peer = self.plan.population.viewer(self.world, node, next(self._drawn), self._people)
         if self.plan.opens_first and not self.viewers:
             peer.is_nat = False
         self.network.stations[node] = peer
