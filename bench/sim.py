@@ -1,6 +1,7 @@
 """The overlay of 10,000 simulated viewers: delay, waste, kills, churn (`--nodes` for fewer)."""
 
 import asyncio
+import sys
 
 from bench.report import Options, Report, Targets
 from headwater.cli.simulations import run_all
@@ -29,22 +30,30 @@ async def measure(report: Report, options: Options) -> None:
     """`--part NAME` for one scenario; each runs once, for the same seed gives the same result."""
     nodes = options.nodes or NODES
     names = [name for name in ("steady", *OTHERS) if options.wants(name)]
-    results = await asyncio.to_thread(run_all, names, nodes, part_s=PART_S)
-    found = {result.scenario: result for result in results}
-    if steady := found.get("steady"):
-        for name in STEADY:
-            report.figure(name, steady.figures[name], compared_with="a steady overlay")
-    if kill30 := found.get("kill30"):
-        report.figure("kill30_gap_p95_s", kill30.figures["gap_p95_s"], compared_with="30 % killed")
-    if churn := found.get("churn"):
-        value = churn.figures["continuity_percent"]
-        report.figure("churn_continuity_percent", value, compared_with="2 minutes' mean stay")
     report.note(
         f"{nodes} nodes, parts of {1e3 * PART_S:.0f} ms, seed 1, by the virtual clock; "
         "sizes are those of real messages"
     )
-    for result in results:
+
+    def ended(result: Result) -> None:
+        """Told at once: the longest takes half an hour more."""
+        print(_line(result), file=sys.stderr, flush=True)
         report.note(_line(result))
+        _fill(report, result)
+
+    await asyncio.to_thread(run_all, names, nodes, part_s=PART_S, ended=ended)
+
+
+def _fill(report: Report, result: Result) -> None:
+    figures = result.figures
+    if result.scenario == "steady":
+        for name in STEADY:
+            report.figure(name, figures[name], compared_with="a steady overlay")
+    elif result.scenario == "kill30":
+        report.figure("kill30_gap_p95_s", figures["gap_p95_s"], compared_with="30 % killed")
+    elif result.scenario == "churn":
+        value = figures["continuity_percent"]
+        report.figure("churn_continuity_percent", value, compared_with="2 minutes' mean stay")
 
 
 def _line(result: Result) -> str:
