@@ -4,7 +4,7 @@ import pytest
 from overlay_alone import Alone, said
 from overlay_net import LIVE, PART_S, node_id, part_at
 
-from headwater.overlay import Pull
+from headwater.overlay import Command, Pull
 from headwater.wire.live import Accept, Hold, LiveHave, Subscribe
 
 PARENT, OTHER, CHILD = (node_id(name) for name in ("parent", "other", "child"))
@@ -17,6 +17,10 @@ def with_a_child() -> Alone:
     for stripe in range(4):
         alone.say(CHILD, Subscribe(LIVE, stripe, 101, 8))
     return alone
+
+
+def pulled(out: list[Command]) -> set[int]:
+    return {seq for command in out if isinstance(command, Pull) for seq in command.seqs}
 
 
 @pytest.mark.parametrize("knows_another", [True, False])
@@ -44,8 +48,7 @@ def test_what_a_child_waits_for_from_us_it_is_not_asked_for(is_child: bool) -> N
     # it has a newer part, and says nothing of the one that is missing
     out = alone.say(CHILD, LiveHave(LIVE, 102, b"\xfd" + b"\xff" * 31))
     out += alone.pass_time(0.5)
-    pulled = {seq for command in out if isinstance(command, Pull) for seq in command.seqs}
-    assert (101 in pulled) is not is_child
+    assert (101 in pulled(out)) is not is_child
 
 
 def test_what_a_new_parent_makes_up_for_is_no_lateness() -> None:
@@ -80,3 +83,18 @@ def test_what_waited_while_this_node_slept_is_no_lateness() -> None:
     cadence = alone.overlay._common.cadence
     assert abs(cadence.expected(131, 0.0) - (alone.now + PART_S)) < 0.02
     assert max(cadence.jitter_s) < 0.07
+
+
+def test_what_a_new_parent_is_about_to_push_is_not_pulled_as_well() -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    alone.overlay._common.cadence.jitter_s = [0.3] * 4  # so that nothing is a hole yet
+    alone.now += 3 * PART_S
+    alone.meet(OTHER, edge=103)
+    alone.overlay.disconnected(PARENT, alone.now)
+    out = alone.pass_time(0.0)
+    for message in said(out, Subscribe):
+        out += alone.say(OTHER, Accept(LIVE, message.stripe, ()))
+    out += alone.pass_time(0.05)
+    assert pulled(out) == set()
+    assert {101, 102, 103} <= pulled(alone.pass_time(1.0))  # they never came
