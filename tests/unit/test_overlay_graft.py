@@ -98,3 +98,17 @@ def test_what_a_new_parent_is_about_to_push_is_not_pulled_as_well() -> None:
     out += alone.pass_time(0.05)
     assert pulled(out) == set()
     assert {101, 102, 103} <= pulled(alone.pass_time(1.0))  # they never came
+
+
+def test_who_claims_to_have_the_future_hides_no_delay_for_long() -> None:
+    alone = Alone()
+    asked = said(alone.meet_and_listen(PARENT, 100), Subscribe)
+    alone.meet(OTHER, edge=2**40)
+    for message in asked:
+        alone.say(PARENT, Accept(LIVE, message.stripe, ()))
+    alone.overlay.part_arrived(part_at(0), PARENT, alone.now, is_pushed=False)
+    for seq in range(100, 140):
+        alone.pass_time(PART_S)
+        alone.push(seq, PARENT)
+    lags = [alone.overlay._common.cadence.lag_s(stripe) for stripe in range(4)]
+    assert None not in lags

@@ -182,7 +182,9 @@ class Feeds:
         feed = self.feeds[seq % self._common.stripes]
         if feed.parent != partner.node or seq <= feed.pushed:
             return False
-        tells = feed.has_flowed and seq > feed.caught_up
+        # within a while: what others claim to have is not to be believed for ever
+        is_old = seq <= feed.caught_up and now - feed.since < self._common.limits.jump_s
+        tells = feed.has_flowed and not is_old
         feed.pushed = seq
         feed.is_silent, feed.has_flowed = False, True
         if feed.retiring is not None:
@@ -384,11 +386,10 @@ class Feeds:
     def overslept(self, now: float) -> None:
         """This node stood still, a laptop with its lid closed: nobody else is to blame, and what
         was sent meanwhile tells nothing of the usual delay."""
-        common = self._common
-        newest = common.window.edge + int(common.limits.jump_s / common.part_s)
+        missed = self._common.cadence.due_by(now)
         for feed in self.feeds:
             feed.since, feed.is_silent = now, False
-            feed.caught_up = max(feed.caught_up, min(common.cadence.due_by(now), newest))
+            feed.caught_up = max(feed.caught_up, missed)
 
     def leave(self) -> None:
         for feed in self.feeds:
