@@ -78,22 +78,6 @@ async def test_a_seek_into_what_is_not_here_yet_arrives_and_plays_on(
         assert await pixels(page) > 20
 
 
-async def test_the_fetch_begins_as_the_button_goes_down_and_is_let_go_if_that_is_no_click(
-    mesh: Mesh, pages: Pages
-) -> None:
-    pressed = await holds(mesh.cara, "The long way")
-    clicked = await holds(mesh.cara, "Summer in Łódź")
-    page = await pages.open(mesh.cara)
-    await card(page, pressed["id"]).hover()
-    async with page.expect_request(lambda request: pressed["id"] in request.url):
-        await page.mouse.down()
-    await page.mouse.move(1, 1)
-    await page.mouse.up()
-    await card(page, clicked["id"]).click()
-    await plays_past(page, 0.2)
-    assert await page.evaluate("heard") == [clicked["id"]]
-
-
 async def test_captions_and_pictures_for_scrubbing_come_with_the_video(
     mesh: Mesh, pages: Pages
 ) -> None:

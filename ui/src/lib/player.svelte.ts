@@ -60,8 +60,6 @@ class Player {
   private generation = 0;
   /** Id of the video that is being fetched but not told of yet. */
   private opening = "";
-  /** Id of the video that a press has begun to fetch: a click may follow. */
-  private pressed = "";
   private captionLine = -1;
   private readonly moved = new WeakSet<VTTCue>();
 
@@ -112,25 +110,11 @@ class Player {
     });
   }
 
-  /** A button goes down on it: the fetch begins, and the click, a tenth of a second later, only has to play. */
-  press(video: Video): void {
-    if (this.video || this.opening || video.stream.kind !== "file") return;
-    this.pressed = video.id;
-    this.element.src = video.stream.url;
-  }
-
-  /** It was no click. */
-  release(): void {
-    if (this.pressed) this.stop();
-  }
-
   /** Start a video at once. Inside a click this is the first thing to happen. */
   open(video: Video, at = 0): void {
     if (this.opening === video.id) return;
     if (this.video?.id === video.id && this.phase !== "broken" && this.phase !== "idle") return;
-    const isPressed = this.pressed === video.id && !at && !this.element.error;
-    if (isPressed) this.pressed = "";
-    else this.stop();
+    this.stop();
     this.resumeAt = at;
     this.resumePaused = false;
     this.firstPlaying = true;
@@ -151,8 +135,7 @@ class Player {
     };
     const timer = setTimeout(begun, BEGIN_MS);
     this.element.addEventListener("loadstart", begun);
-    if (isPressed) this.play();
-    else this.fetch(video.stream.url);
+    this.fetch(video.stream.url);
   }
 
   /** Everything that the page draws of a new video. */
@@ -181,8 +164,8 @@ class Player {
     this.element.pause();
     this.element.replaceChildren();
     this.element.removeAttribute("src");
-    if (this.phase !== "idle" || this.opening || this.pressed) this.element.load();
-    this.opening = this.pressed = "";
+    if (this.phase !== "idle" || this.opening) this.element.load();
+    this.opening = "";
     this.video = null;
     this.phase = "idle";
     this.waitingLong = false;
