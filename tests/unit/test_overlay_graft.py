@@ -112,3 +112,16 @@ def test_who_claims_to_have_the_future_hides_no_delay_for_long() -> None:
         alone.push(seq, PARENT)
     lags = [alone.overlay._common.cadence.lag_s(stripe) for stripe in range(4)]
     assert None not in lags
+
+
+def test_what_is_missing_after_a_sleep_is_pulled_however_long_the_parent_has_fed_us() -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    for seq in range(101, 501):
+        alone.pass_time(PART_S)
+        alone.push(seq, PARENT)
+    alone.now += 20 * PART_S
+    for seq in (*range(501, 515), *range(516, 521)):  # 515 is lost
+        alone.push(seq, PARENT)
+    alone.meet(OTHER, edge=520)
+    assert 515 in pulled(alone.pass_time(0.5))

@@ -25,9 +25,9 @@ class Feed:
     silent_at: float = 0.0
     has_flowed: bool = False
     """The parent has pushed something."""
-    caught_up: int = -1
-    """The newest part that anybody had when the parent accepted us, or when this node woke up: up
-    to there comes what was missed, which tells nothing of the parent's usual delay."""
+    missed: range = range(0)
+    """What was there before the parent accepted us, or was made while this node slept, in the
+    order in which it comes: that tells nothing of the parent's usual delay."""
     leave_by: float = math.inf
     """The parent has told us to go elsewhere until then."""
     former: NodeId | None = None
@@ -57,6 +57,11 @@ class Feed:
 
     def is_flowing(self) -> bool:
         return self.parent is not None and not self.is_silent
+
+    def makes_up(self, seq: int, now: float, within_s: float) -> bool:
+        """Whether the parent is still making up for this part: for a while, since what others
+        claim to have is not to be believed for ever."""
+        return seq in self.missed and now - self.since < within_s
 
     def lose_parent(self) -> None:
         self.parent, self.path = None, ()

@@ -88,7 +88,7 @@ class Feeds:
         feed.is_silent = feed.has_flowed = False
         feed.leave_by, feed.better, feed.climbing = math.inf, None, 0
         feed.pushed = feed.asked_first - common.stripes
-        feed.caught_up = self._repair.told()
+        feed.missed = range(feed.asked_first, self._repair.told() + 1, common.stripes)
         feed.hinted = ()
         partner.free = max(0, partner.free - 1)
         service_s = partner.service_s(common.part_s, common.limits.uplink_share)
@@ -182,9 +182,7 @@ class Feeds:
         feed = self.feeds[seq % self._common.stripes]
         if feed.parent != partner.node or seq <= feed.pushed:
             return False
-        # within a while: what others claim to have is not to be believed for ever
-        is_old = seq <= feed.caught_up and now - feed.since < self._common.limits.jump_s
-        tells = feed.has_flowed and not is_old
+        tells = feed.has_flowed and not feed.makes_up(seq, now, self._common.limits.jump_s)
         feed.pushed = seq
         feed.is_silent, feed.has_flowed = False, True
         if feed.retiring is not None:
@@ -386,10 +384,12 @@ class Feeds:
     def overslept(self, now: float) -> None:
         """This node stood still, a laptop with its lid closed: nobody else is to blame, and what
         was sent meanwhile tells nothing of the usual delay."""
-        missed = self._common.cadence.due_by(now)
+        common = self._common
+        end = common.cadence.due_by(now) + 1
         for feed in self.feeds:
             feed.since, feed.is_silent = now, False
-            feed.caught_up = max(feed.caught_up, missed)
+            first = feed.pushed + common.stripes
+            feed.missed = range(first, max(feed.missed.stop, end), common.stripes)
 
     def leave(self) -> None:
         for feed in self.feeds:

@@ -203,10 +203,9 @@ class Repair:
             # a packet repeated, a keyframe: the late part comes sooner than a pull would bring it
             service_s = parent.service_s(common.part_s, limits.uplink_share)
             due += 2 * parent.rtt_s + service_s
-            if feed.asked_first <= seq <= feed.caught_up:  # on its way since the parent accepted us
-                before = (seq - feed.asked_first) // common.stripes
+            if feed.makes_up(seq, now, limits.jump_s):
                 begun = feed.since + limits.hole_s + 2 * parent.rtt_s
-                due = max(due, begun + (1 + before) * service_s)
+                due = max(due, begun + (1 + feed.missed.index(seq)) * service_s)
         return due
 
     def _pick(self, seq: int, tried: tuple[NodeId, ...], now: float) -> Partner | None:
