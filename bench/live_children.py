@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -51,7 +52,8 @@ class _Child:
         await to.stream.write(encode(LiveJoin(self._live, 0, 0)))
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._accept(link, group))
+                for by_lane in (False, True):
+                    group.create_task(self._accept(link, group, by_lane=by_lane))
                 await self._hear(to.stream)
         except* LinkClosed:
             pass
@@ -78,9 +80,9 @@ class _Child:
                         if len(self._fed) == self._stripes:
                             self.is_fed.set()
 
-    async def _accept(self, link: Link, group: asyncio.TaskGroup) -> None:
+    async def _accept(self, link: Link, group: asyncio.TaskGroup, *, by_lane: bool) -> None:
         while True:
-            group.create_task(self._take(await link.accept_stream()))
+            group.create_task(self._take(await link.accept_stream(by_lane=by_lane)))
 
     async def _take(self, stream: Stream) -> None:
         try:
@@ -116,7 +118,7 @@ async def _main(live: str, stripes: int, count: int, node: str, address: str) ->
 
 def main(words: Sequence[str]) -> None:
     live, stripes, count, node, address = words
-    asyncio.run(_main(live, int(stripes), int(count), node, address))
+    uvloop.run(_main(live, int(stripes), int(count), node, address))
 
 
 if __name__ == "__main__":

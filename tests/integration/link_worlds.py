@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -14,11 +15,12 @@ from headwater.link.shaped import ShapedEndpoint
 from headwater.node.config import LinkConfig
 from headwater.wire.ids import NodeId
 
-__all__ = ["LOOPBACK", "WORLDS", "World", "linked", "streams"]
+__all__ = ["LOOPBACK", "WAYS", "WORLDS", "Pair", "Way", "World", "laned", "linked", "streams"]
 
 LOOPBACK = LinkConfig(bind="127.0.0.1:0")
 Pair = tuple[Endpoint, Endpoint]
 World = Callable[[], AbstractAsyncContextManager[Pair]]
+Way = Callable[[], AbstractAsyncContextManager[tuple[Link, Link]]]
 
 
 @asynccontextmanager
@@ -67,11 +69,29 @@ async def linked(world: World) -> AsyncIterator[tuple[Link, Link]]:
 
 
 @asynccontextmanager
-async def streams(world: World) -> AsyncIterator[tuple[Stream, Stream]]:
+async def laned() -> AsyncIterator[tuple[Link, Link]]:
+    """The two sides of a link that has its lane."""
+    async with linked(iroh) as (near, far), asyncio.timeout(20):
+        wanting = await near.open_stream(by_lane=True)
+        await wanting.write(b"!")
+        (await far.accept_stream()).reset()
+        while not (near.has_lane and far.has_lane):  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.001)
+        yield near, far
+
+
+@asynccontextmanager
+async def streams(way: Way) -> AsyncIterator[tuple[Stream, Stream]]:
     """The two sides of one stream; one byte has been used to open it."""
-    async with linked(world) as (near, far):
-        ours = await near.open_stream()
+    by_lane = way is laned
+    async with way() as (near, far):
+        ours = await near.open_stream(by_lane=by_lane)
         await ours.write(b"!")
-        theirs = await far.accept_stream()
+        theirs = await far.accept_stream(by_lane=by_lane)
         await theirs.read_exact(1)
         yield ours, theirs
+
+
+WAYS: dict[str, Way] = {name: partial(linked, world) for name, world in WORLDS.items()}
+WAYS["lane"] = laned
+"""Every kind of stream there is."""

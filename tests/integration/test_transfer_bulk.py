@@ -13,6 +13,7 @@ import pytest
 from store_samples import Sample, make_sample
 
 from headwater.errors import ContentChanged, NodeError, NotFound, RemoteProtocolError, Unavailable
+from headwater.link.tls import ServerIdentity
 from headwater.node.config import StoreConfig
 from headwater.store.shared_video import SharedVideo
 from headwater.store.store import Store
@@ -135,7 +136,7 @@ def test_without_a_token_nothing_is_served(tmp_path: Path) -> None:
 def test_another_certificate_is_not_spoken_to(tmp_path: Path) -> None:
     async def run() -> None:
         with _serving(tmp_path) as server, _receiving(tmp_path) as stored:
-            other, _ = bulk_server._certificate()
+            other = ServerIdentity().certificate
             with pytest.raises(NodeError):
                 await _client(server, certificate=other).fetch(stored, _ask(0, 4))
             assert stored.have_blocks == 0
@@ -174,7 +175,7 @@ def test_closing_ends_whoever_waits(tmp_path: Path) -> None:
     async def run() -> None:
         with _receiving(tmp_path) as stored, socket.create_server(("127.0.0.1", 0)) as mute:
             address = f"127.0.0.1:{mute.getsockname()[1]}"
-            certificate, _ = bulk_server._certificate()
+            certificate = ServerIdentity().certificate
             client = BulkClient(BulkReply((address,), certificate, b"t" * 32), [address])
             async with asyncio.TaskGroup() as group:
                 waiting = group.create_task(_fails(client, stored))
@@ -218,7 +219,7 @@ def test_false_answers_are_told_and_never_written(tmp_path: Path, reply: bytes) 
     async def run() -> None:
         with _serving(tmp_path) as server, _receiving(tmp_path) as stored:
             with socket.create_server(("127.0.0.1", 0)) as listener:
-                context = server._context
+                context = server._identity.context
                 liar = threading.Thread(target=_liar, args=(context, listener, reply))
                 liar.start()
                 address = f"127.0.0.1:{listener.getsockname()[1]}"

@@ -28,10 +28,12 @@ class FakeLink:
     def path(self) -> tuple[str, float | None]:
         return "fake", None
 
-    async def open_stream(self, *, priority: int = 0) -> Stream:
+    has_lane = False
+
+    async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
         raise NotImplementedError
 
-    async def accept_stream(self) -> Stream:
+    async def accept_stream(self, *, by_lane: bool = False) -> Stream:
         raise NotImplementedError
 
     async def wait_closed(self) -> str:

@@ -76,11 +76,16 @@ class _FaultyLink:
     def path(self) -> tuple[str, float | None]:
         return self._link.path()
 
-    async def open_stream(self, *, priority: int = 0) -> Stream:
-        return _FaultyStream(await self._link.open_stream(priority=priority), self._faults)
+    @property
+    def has_lane(self) -> bool:
+        return self._link.has_lane
 
-    async def accept_stream(self) -> Stream:
-        return _FaultyStream(await self._link.accept_stream(), self._faults)
+    async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
+        stream = await self._link.open_stream(priority=priority, by_lane=by_lane)
+        return _FaultyStream(stream, self._faults)
+
+    async def accept_stream(self, *, by_lane: bool = False) -> Stream:
+        return _FaultyStream(await self._link.accept_stream(by_lane=by_lane), self._faults)
 
     async def wait_closed(self) -> str:
         return await self._link.wait_closed()

@@ -19,10 +19,12 @@ from iroh import Endpoint as Socket
 
 from headwater.errors import Conflict, LocalUsageError, Unavailable
 from headwater.link import iroh_bytes
-from headwater.link.addresses import dialable, reachable, sockets_for
+from headwater.link.addresses import dialable, parse, reachable, sockets_for
 from headwater.link.foreign import Call
+from headwater.link.iroh_lane import IrohLane
 from headwater.link.iroh_stream import IrohStream, closed
-from headwater.link.port import Endpoint, LinkClosed
+from headwater.link.lane_door import LaneDoor
+from headwater.link.port import Endpoint, LinkClosed, Stream
 from headwater.link.shaped import ShapedEndpoint
 from headwater.node.config import LinkConfig
 from headwater.wire.ids import NodeId, short_id
@@ -41,7 +43,7 @@ _MAX_REASON_BYTES = 200
 class IrohLink:
     """A `Link` over one QUIC connection."""
 
-    def __init__(self, connection: Connection, *, is_dialler: bool) -> None:
+    def __init__(self, connection: Connection, door: LaneDoor, *, is_dialler: bool) -> None:
         self._connection = connection
         self._peer = NodeId(connection.remote_id().to_bytes())
         self._is_dialler = is_dialler
@@ -50,6 +52,7 @@ class IrohLink:
         self._reason: str | None = None
         connection.set_max_concurrent_bi_streams(MAX_INCOMING_STREAMS)
         connection.set_receive_window(RECEIVE_WINDOW_BYTES)
+        self._lane = IrohLane(connection, door, is_dialler=is_dialler)
 
     @property
     def peer(self) -> NodeId:
@@ -66,7 +69,14 @@ class IrohLink:
                 return name, path.rtt_ms / 1000
         return "no path", None
 
-    async def open_stream(self, *, priority: int = 0) -> IrohStream:
+    @property
+    def has_lane(self) -> bool:
+        return self._lane.is_up
+
+    async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
+        on_lane = self._lane.open_stream() if by_lane else None
+        if on_lane is not None:
+            return on_lane
         try:
             pair = await Call(self._connection.open_bi()).result()
         except IrohError as error:
@@ -76,7 +86,9 @@ class IrohLink:
             stream.set_priority(priority)
         return stream
 
-    async def accept_stream(self) -> IrohStream:
+    async def accept_stream(self, *, by_lane: bool = False) -> Stream:
+        if by_lane:
+            return await self._lane.accept_stream()
         if self._accepting is None:
             self._accepting = Call(self._connection.accept_bi())
         try:
@@ -101,6 +113,7 @@ class IrohLink:
         if self._reason is not None:
             return
         self._reason = reason
+        self._lane.close()
         for stream in list(self._streams):
             stream.reset()  # a call left waiting would wake up after the loop is gone
         if self._accepting is not None:
@@ -119,6 +132,8 @@ class IrohEndpoint:
         self._links: WeakSet[IrohLink] = WeakSet()
         self._accepting: Call[Incoming | None] | None = None
         self._turn = asyncio.Lock()
+        host = str(parse(config.bind).ip)
+        self._door = LaneDoor(host, lambda: [str(parse(each).ip) for each in self.addresses()])
 
     @property
     def node(self) -> NodeId:
@@ -173,13 +188,14 @@ class IrohEndpoint:
             return incoming
 
     def _keep(self, connection: Connection, *, is_dialler: bool) -> IrohLink:
-        link = IrohLink(connection, is_dialler=is_dialler)
+        link = IrohLink(connection, self._door, is_dialler=is_dialler)
         self._links.add(link)
         return link
 
     async def close(self) -> None:
         for link in list(self._links):
             link.close("the node stopped")
+        self._door.close()
         if self._accepting is not None:
             self._accepting.drop()
         with contextlib.suppress(IrohError, TimeoutError):

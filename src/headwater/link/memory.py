@@ -194,12 +194,16 @@ class MemoryLink:
     def path(self) -> tuple[str, float | None]:
         return "memory", None
 
-    async def open_stream(self, *, priority: int = 0) -> MemoryStream:
+    has_lane = False
+
+    async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> MemoryStream:
         if self._wire.closed.done():
             raise LinkClosed(self._wire.closed.result())
         return MemoryStream(self._wire.pipe(), self._wire.pipe(), self.other.incoming)
 
-    async def accept_stream(self) -> MemoryStream:
+    async def accept_stream(self, *, by_lane: bool = False) -> MemoryStream:
+        if by_lane:
+            raise LinkClosed(await self.wait_closed())
         return await self.incoming.take()
 
     async def wait_closed(self) -> str:

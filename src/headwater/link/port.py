@@ -50,13 +50,19 @@ class Link(Protocol):
     def path(self) -> tuple[str, float | None]:
         """How it runs now (`direct 192.0.2.7:4711`, `relay`), its round-trip time in seconds."""
 
-    async def open_stream(self, *, priority: int = 0) -> Stream:
+    @property
+    def has_lane(self) -> bool:
+        """Whether streams can take the lane beside the link, which costs less (link/lane.py)."""
+
+    async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
         """A new stream; greater priority is sent first. The other side sees it with the first byte.
 
+        `by_lane`: on the lane where there is one; the first time has one made for the next.
         Raises: LinkClosed."""
 
-    async def accept_stream(self) -> Stream:
-        """The next stream that the other side opened. Raises: LinkClosed."""
+    async def accept_stream(self, *, by_lane: bool = False) -> Stream:
+        """The next stream that the other side opened, on the link itself or on its lane. Raises:
+        LinkClosed, RemoteProtocolError."""
 
     async def wait_closed(self) -> str:
         """Until it is closed by either side; the reason."""

@@ -157,11 +157,16 @@ class ShapedLink:
         name, rtt_s = self._link.path()
         return name, None if rtt_s is None else rtt_s + 2 * self._line.delay_s
 
-    async def open_stream(self, *, priority: int = 0) -> ShapedStream:
-        return ShapedStream(await self._link.open_stream(priority=priority), self._line)
+    @property
+    def has_lane(self) -> bool:
+        return self._link.has_lane
 
-    async def accept_stream(self) -> ShapedStream:
-        return ShapedStream(await self._link.accept_stream(), self._line)
+    async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> ShapedStream:
+        stream = await self._link.open_stream(priority=priority, by_lane=by_lane)
+        return ShapedStream(stream, self._line)
+
+    async def accept_stream(self, *, by_lane: bool = False) -> ShapedStream:
+        return ShapedStream(await self._link.accept_stream(by_lane=by_lane), self._line)
 
     async def wait_closed(self) -> str:
         return await self._link.wait_closed()

@@ -82,8 +82,7 @@ class Arrivals:
         try:
             async with asyncio.timeout(PULL_S):
                 async for head, stream in pull(neighbour, self._live, seqs):
-                    payload = await self._payload(stream, head.info.size_bytes)
-                    parts.append(self._opened(head, payload))
+                    parts.append(await self._part(head, stream))
         except RemoteProtocolError:
             raise
         except (NodeError, TimeoutError):
@@ -91,33 +90,29 @@ class Arrivals:
         return parts
 
     async def _read(self, head: Head, stream: Stream, node: NodeId, *, is_pushed: bool) -> None:
-        size = head.info.size_bytes
         if not self._is_worth_checking(head.info, node, is_pushed=is_pushed):
-            await _drop(stream, size)
+            await _drop(stream, head.info.size_bytes)
             return
-        payload = await self._payload(stream, size)
-        if not self._is_wanted(head.info):  # it came another way meanwhile
+        part = await self._part(head, stream)
+        if self._is_wanted(head.info):
+            self._take(part, node, is_pushed)
+        else:  # it came another way meanwhile
             self._unwanted(head.info, node, is_pushed=is_pushed)
-            return
-        self._take(self._opened(head, payload), node, is_pushed)
 
-    async def _payload(self, stream: Stream, size: int) -> bytes:
+    async def _part(self, head: Head, stream: Stream) -> LivePart:
+        size = head.info.size_bytes
         while self._room < size:
             self._has_room.clear()
             await self._has_room.wait()
         self._room -= size
         try:
-            return await stream.read_exact(size)
-        finally:
-            self._room += size
-            self._has_room.set()
-
-    def _opened(self, head: Head, payload: bytes) -> LivePart:
-        try:
-            part = head.opened(self._key, payload)
+            part = await head.read_part(self._key, stream)
         except RemoteProtocolError:
             self._counters.parts_forged += 1
             raise
+        finally:
+            self._room += size
+            self._has_room.set()
         self._counters.parts_received += 1
         self._counters.bytes_received += len(part.frame)
         return part

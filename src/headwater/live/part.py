@@ -8,7 +8,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from headwater.errors import RemoteProtocolError
 from headwater.link.port import Stream
 from headwater.wire import frames
-from headwater.wire.live import Part, PartInfo, open_part, part_decoder, part_info
+from headwater.wire.live import (
+    Part,
+    PartInfo,
+    check_payload,
+    check_signature,
+    part_decoder,
+    part_info,
+)
 
 __all__ = ["Head", "LivePart", "read_head", "stored_part"]
 
@@ -45,10 +52,13 @@ class Head:
     part: Part
     encoded: bytes
 
-    def opened(self, key: Ed25519PublicKey, payload: bytes) -> LivePart:
-        """The part, signature and hash checked. Raises: RemoteProtocolError when forged."""
-        info = open_part(key, self.part, payload)
-        return LivePart(info, self.encoded + payload, len(self.encoded))
+    async def read_part(self, key: Ed25519PublicKey, stream: Stream) -> LivePart:
+        """The whole of it; the signature is checked while the payload is on its way. Raises:
+        LinkClosed; RemoteProtocolError when forged."""
+        check_signature(key, self.part)
+        payload = await stream.read_exact(self.info.size_bytes)
+        check_payload(self.info, payload)
+        return LivePart(self.info, self.encoded + payload, len(self.encoded))
 
 
 async def read_head(stream: Stream) -> Head | None:

@@ -5,6 +5,10 @@ can be told from how long a write takes. The child says on the same stream, a by
 parts it has; the age of the oldest that it has not is the backlog. When that passes `push_delay_s`,
 the stream is reset, which drops what is queued inside QUIC as well, and another one goes on at the
 newest keyframe. A slow child thus costs nobody else time or memory.
+
+The first stream is one of QUIC's, which is there at once. When the link has its lane and nothing is
+under way, the next goes on there, at a third of the cost; what a lost lane had under way is pushed
+again.
 """
 
 import asyncio
@@ -48,6 +52,7 @@ class ChildFeed:
         """The child wants no more."""
         self._is_stale = False
         """The stream is to be given up for a new one."""
+        self._is_on_lane = False
         self._least_group = 0
         """Parts of older groups are left out."""
 
@@ -87,9 +92,11 @@ class ChildFeed:
         """Until cancelled, or the child or the link wants no more."""
         try:
             while True:
-                self._is_stale = False
-                self._stream = await self._neighbour.link.open_stream(priority=PUSH_PRIORITY)
+                link = self._neighbour.link
+                self._is_stale, self._is_on_lane = False, link.has_lane
+                self._stream = await link.open_stream(priority=PUSH_PRIORITY, by_lane=True)
                 await self._run_stream(self._stream)
+                self._stream.reset()
         except LinkClosed:
             pass
         finally:
@@ -100,7 +107,7 @@ class ChildFeed:
             self._sent.clear()
 
     async def _run_stream(self, stream: Stream) -> None:
-        """Until the stream is stale. Raises: LinkClosed when the child gave it up."""
+        """Until another one is to go on. Raises: LinkClosed when the child gave it up."""
         closed: BaseExceptionGroup[LinkClosed] | None = None
         try:
             async with asyncio.TaskGroup() as group:
@@ -109,12 +116,18 @@ class ChildFeed:
                 hearing.cancel()
         except* LinkClosed as errors:
             closed = errors
-        if closed is not None and not self._is_stale:
+        if closed is None or self._is_stale:
+            return
+        if not self._is_on_lane or self._neighbour.link.has_lane:
             raise LinkClosed("the child wants no more") from closed
+        self._waiting.extendleft(reversed(self._sent))  # the lane was lost, not the child
+        self._sent.clear()
 
     async def _write(self, stream: Stream) -> None:
         await stream.write(encode(self._push))
         while not self._is_stale:
+            if not self._sent and self._neighbour.link.has_lane and not self._is_on_lane:
+                return
             if not self._waiting:
                 self._has_work.clear()
                 await self._has_work.wait()

@@ -158,6 +158,7 @@ class Neighbour:
                 group.create_task(self._hear(), name=f"neighbour.hear.{name}")
                 group.create_task(self._speak(), name=f"neighbour.speak.{name}")
                 group.create_task(self._requests.serve(group), name=f"neighbour.serve.{name}")
+                group.create_task(self._requests.serve_lane(group), name=f"neighbour.lane.{name}")
                 group.create_task(self._watch(), name=f"neighbour.watch.{name}")
             raise AssertionError("none of its tasks returns")
         except BaseExceptionGroup as errors:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from headwater.errors import NodeError, RemoteProtocolError, Unavailable
+from headwater.link.tls import check_server, client_context
 from headwater.transfer.bulk_server import read_exactly
 from headwater.transfer.port import Blocks
 from headwater.transfer.proof import verify_in_layer
@@ -69,10 +70,7 @@ class BulkClient:
 
     def __init__(self, offer: BulkReply, addresses: Sequence[str]) -> None:
         self._offer, self._addresses = offer, addresses
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
-        self._context.check_hostname = False  # the certificate itself is what we know, not a name
-        self._context.load_verify_locations(cadata=offer.certificate)
+        self._context = client_context(offer.certificate)
         self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._open: list[ssl.SSLSocket] = []
@@ -166,9 +164,12 @@ class BulkClient:
             except (OSError, ValueError) as error:
                 trouble = OSError(f"{address}: {error}")
                 continue
-            if connection.getpeercert(binary_form=True) != self._offer.certificate:
+            try:
+                shown = connection.getpeercert(binary_form=True)
+                check_server(shown, self._offer.certificate, address)
+            except RemoteProtocolError:
                 connection.close()
-                raise RemoteProtocolError(f"{address} showed another certificate than was agreed")
+                raise
             connection.settimeout(ANSWER_S)
             connection.sendall(self._offer.token)
             return connection

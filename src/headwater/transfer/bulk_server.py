@@ -1,32 +1,21 @@
-"""The sending end of bulk transfers: TLS 1.3 over TCP, a thread a connection.
-
-A connection is as authentic as the link over which its certificate and token were handed out: the
-client accepts exactly this certificate, and the token tells the server which neighbour it is.
-"""
+"""The sending end of bulk transfers: TLS over TCP (link/tls.py), a thread a connection."""
 
 import logging
-import secrets
 import socket
 import ssl
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from headwater.errors import NodeError, RemoteProtocolError
+from headwater.link.tls import TOKEN_BYTES, ServerIdentity, new_token
 from headwater.store.store import Store
 from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
 from headwater.transfer.refusals import refusal_of
 from headwater.transfer.traffic import Traffic
 from headwater.wire import frames
-from headwater.wire.ids import BLOCK_BYTES, HASH_BYTES, NodeId, VideoId
+from headwater.wire.ids import BLOCK_BYTES, NodeId, VideoId
 from headwater.wire.messages import BlocksReply, GetBlocks, request_decoder
 
 __all__ = ["BulkServer", "read_exactly"]
@@ -52,30 +41,6 @@ def read_exactly(connection: ssl.SSLSocket, into: memoryview) -> None:
         at += got
 
 
-def _certificate() -> tuple[bytes, bytes]:
-    """A self-signed certificate for this run: (DER, PEM with its key)."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "headwater")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=2))  # the other clock may be behind
-        .not_valid_after(now + timedelta(days=3650))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return certificate.public_bytes(serialization.Encoding.DER), pem
-
-
 class BulkServer:
     """Serves blocks to neighbours that hold a token. Shape: at most MAX_CONNECTIONS threads."""
 
@@ -88,14 +53,8 @@ class BulkServer:
         clock: Callable[[], float],
     ) -> None:
         self._store, self._limit, self._traffic, self._clock = store, limit, traffic, clock
-        self.certificate, pem = _certificate()
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
-        with tempfile.TemporaryDirectory() as folder:  # ssl loads a key from a file only
-            path = Path(folder) / "key.pem"
-            path.touch(mode=0o600)
-            path.write_bytes(pem)
-            self._context.load_cert_chain(path)
+        self._identity = ServerIdentity()
+        self.certificate = self._identity.certificate
         self._listener = socket.create_server((host, 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
@@ -108,7 +67,7 @@ class BulkServer:
 
     def issue(self, node: NodeId) -> bytes:
         """A token with which `node` may connect; valid until revoke()."""
-        token = secrets.token_bytes(HASH_BYTES)
+        token = new_token()
         with self._lock:
             if len(self._tokens) >= MAX_TOKENS:
                 del self._tokens[next(iter(self._tokens))]
@@ -155,7 +114,7 @@ class BulkServer:
             sock.settimeout(HANDSHAKE_S)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._context.wrap_socket(sock, server_side=True) as connection:
+            with self._identity.context.wrap_socket(sock, server_side=True) as connection:
                 self._serve_authenticated(sock, connection)
         except (OSError, NodeError) as error:
             log.debug("bulk.ended", extra={"reason": str(error)})
@@ -165,7 +124,7 @@ class BulkServer:
             sock.close()
 
     def _serve_authenticated(self, raw: socket.socket, connection: ssl.SSLSocket) -> None:
-        token = bytearray(HASH_BYTES)
+        token = bytearray(TOKEN_BYTES)
         read_exactly(connection, memoryview(token))
         with self._lock:
             node = self._tokens.get(bytes(token))

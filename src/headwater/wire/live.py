@@ -36,8 +36,9 @@ __all__ = [
     "Redirect",
     "Subscribe",
     "Unsubscribe",
+    "check_payload",
+    "check_signature",
     "live_id",
-    "open_part",
     "part_decoder",
     "part_info",
     "sign_part",
@@ -128,16 +129,18 @@ def part_info(part: Part) -> PartInfo:
     return info
 
 
-def open_part(key: Ed25519PublicKey, part: Part, payload: bytes) -> PartInfo:
-    """What it says, signature and payload checked. Raises: RemoteProtocolError when forged."""
-    info = part_info(part)
-    if len(payload) != info.size_bytes or hashlib.sha256(payload).digest() != info.sha256:
-        raise RemoteProtocolError(f"part {info.seq} does not hold what its header says")
+def check_signature(key: Ed25519PublicKey, part: Part) -> None:
+    """Raises: RemoteProtocolError when it is forged."""
     try:
         key.verify(part.signature, _PART_DOMAIN + part.info)
     except InvalidSignature as error:
-        raise RemoteProtocolError(f"the signature of part {info.seq} is forged") from error
-    return info
+        raise RemoteProtocolError("the signature of a part is forged") from error
+
+
+def check_payload(info: PartInfo, payload: bytes) -> None:
+    """Raises: RemoteProtocolError when it is not the one that was signed."""
+    if len(payload) != info.size_bytes or hashlib.sha256(payload).digest() != info.sha256:
+        raise RemoteProtocolError(f"part {info.seq} does not hold what its header says")
 
 
 # Control stream. All name the live; a node that takes no part in it ignores them.

@@ -24,6 +24,8 @@ __all__ = [
     "Hello",
     "InfoReply",
     "Items",
+    "LaneOffer",
+    "LaneWanted",
     "OpenBulk",
     "Ping",
     "Pong",
@@ -35,6 +37,7 @@ __all__ = [
     "Unfollow",
     "Want",
     "control_decoder",
+    "lane_decoder",
     "reply_decoder",
     "request_decoder",
 ]
@@ -217,8 +220,25 @@ class BulkReply(Struct, frozen=True, tag="bulk"):
     token: Id32
 
 
+# Unidirectional streams: how the two sides of a link agree on a lane. One frame each.
+
+
+class LaneWanted(Struct, frozen=True, tag="lane?"):
+    """From the side that dialled the link: it would use a lane."""
+
+
+class LaneOffer(Struct, frozen=True, tag="lane"):
+    """From the side that was dialled: the other may make the link's lane, TLS 1.3 at one of these
+    addresses, with exactly this certificate (DER); the token is its first 32 bytes."""
+
+    addresses: Annotated[tuple[Annotated[str, Meta(max_length=80)], ...], Meta(max_length=16)]
+    certificate: Annotated[bytes, Meta(max_length=4096)]
+    token: Id32
+
+
 Reply = Refused | InfoReply | BlocksReply | BlobReply | BulkReply | PartsReply | ClockReply
 
 control_decoder = msgspec.msgpack.Decoder(Control)
 request_decoder = msgspec.msgpack.Decoder(Request)
+lane_decoder = msgspec.msgpack.Decoder(LaneWanted | LaneOffer)
 reply_decoder = msgspec.msgpack.Decoder(Reply)
