@@ -7,6 +7,7 @@ from pathlib import Path
 from live_makers import check_order, hurry, on_air, read_parts, watching
 from parties import party, until
 
+from headwater.link.iroh import IrohLink
 from headwater.live.view import Ended
 from headwater.node.node import Node
 from headwater.wire.ids import LiveId
@@ -97,6 +98,31 @@ def test_when_the_relay_dies_another_feeds_on_and_nothing_is_lost(tmp_path: Path
             parts += await read_parts(view, 120)
             check_order(parts, encoder)
             assert dead.identity.node not in parents(d, live)
+
+    asyncio.run(scenario())
+
+
+def test_a_lost_lane_is_no_lost_parent_and_not_a_lost_part(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            party(tmp_path / "a") as a,
+            party(tmp_path / "b", a) as b,
+            on_air(a) as (live, encoder),
+            watching(b, live) as view,
+        ):
+            link = a.neighbours.connected()[b.identity.node].link
+            assert isinstance(link, IrohLink)
+            parts = await read_parts(view, 10)
+            while not link.has_lane:
+                parts += await read_parts(view, 1)
+            parts += await read_parts(view, 10)
+            assert link._lane._lane is not None
+            link._lane._lane.close("the cable was pulled")
+            parts += await read_parts(view, 40)
+            check_order(parts, encoder)
+            assert not link.has_lane
+            assert parents(b, live) == {a.identity.node}
+            assert b.lives.counters.parts_skipped == 0
 
     asyncio.run(scenario())
 

@@ -125,3 +125,44 @@ def test_what_is_missing_after_a_sleep_is_pulled_however_long_the_parent_has_fed
         alone.push(seq, PARENT)
     alone.meet(OTHER, edge=520)
     assert 515 in pulled(alone.pass_time(0.5))
+
+
+def test_who_may_be_gone_is_replaced_and_not_asked_before_anything_is_late() -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    alone.meet(OTHER, edge=102)
+    alone.say(PARENT, LiveHave(LIVE, 102, b"\xff" * 32))
+    asked = pulled(alone.pass_time(0.0))
+    assert not asked, "it is not late yet"
+    alone.overlay.suspected(PARENT, alone.now)
+    out = alone.pass_time(0.0)
+    assert {message.stripe for message in said(out, Subscribe, OTHER)} == set(range(4))
+    out += alone.pass_time(0.5)
+    assert {c.node for c in out if isinstance(c, Pull)} == {OTHER}
+
+
+def test_who_was_suspected_and_pushes_on_is_the_parent_as_before() -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    alone.overlay.suspected(PARENT, alone.now)
+    for seq in range(101, 141):
+        alone.pass_time(PART_S)
+        alone.push(seq, PARENT)
+    assert alone.parents() == [PARENT] * 4
+    report = alone.overlay.report()
+    assert [neighbour.strikes for neighbour in report.neighbours] == [0]
+    assert all(stripe.is_flowing for stripe in report.stripes)
+
+
+def test_what_was_asked_of_who_may_be_gone_is_asked_of_another_at_once() -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    alone.push(102, PARENT)
+    alone.push(103, PARENT)
+    while 101 not in pulled(alone.pass_time(0.005)):
+        assert alone.now < 1.0
+    alone.meet(OTHER, edge=103)
+    assert 101 not in pulled(alone.pass_time(0.001))
+    alone.overlay.suspected(PARENT, alone.now)
+    pulls = [c for c in alone.pass_time(0.001) if isinstance(c, Pull)]
+    assert [(c.node, 101 in c.seqs) for c in pulls] == [(OTHER, True)]

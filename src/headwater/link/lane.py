@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import cast
 
 from headwater.errors import RemoteProtocolError
-from headwater.link.port import LinkClosed
+from headwater.link.port import LaneLost, LinkClosed
 from headwater.link.tls import TOKEN_BYTES
 
 __all__ = ["DATA", "END", "MAX_LANE_STREAMS", "MORE", "RESET", "WINDOW_BYTES", "Lane", "LaneStream"]
@@ -261,7 +261,7 @@ class Lane(asyncio.BufferedProtocol):
         if self._stuck is not None:
             self._stuck.cancel()
         for stream in self._streams.values():
-            stream.fail(LinkClosed(reason))
+            stream.fail(LaneLost(reason))
         self._streams.clear()
         self._waiting.clear()
         self._incoming.clear()
@@ -366,6 +366,8 @@ class Lane(asyncio.BufferedProtocol):
             stream.ended()
         else:
             self.forget(number)
+            if stream in self._incoming:
+                self._incoming.remove(stream)
             stream.fail(LinkClosed("the other side gave the stream up"))
 
     def _is_their(self, number: int) -> bool:

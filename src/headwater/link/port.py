@@ -6,13 +6,18 @@ from typing import Protocol
 from headwater.errors import Unavailable
 from headwater.wire.ids import NodeId
 
-__all__ = ["Endpoint", "Link", "LinkClosed", "Stream"]
+__all__ = ["Endpoint", "LaneLost", "Link", "LinkClosed", "Stream"]
 
 
 class LinkClosed(Unavailable):
     """The link or stream ended: the other side closed it, reset it, or went silent."""
 
     code = "link_closed"
+
+
+class LaneLost(LinkClosed):
+    """What carried the stream beside its link is gone; the link may live, or its other side died:
+    the system ends a dead process's connections at once."""
 
 
 class Stream(Protocol):

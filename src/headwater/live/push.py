@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from headwater.link.port import LinkClosed, Stream
+from headwater.link.port import LaneLost, LinkClosed, Stream
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import PUSH_PRIORITY, LiveLimits
 from headwater.live.part import LivePart
@@ -118,9 +118,9 @@ class ChildFeed:
             closed = errors
         if closed is None or self._is_stale:
             return
-        if not self._is_on_lane or self._neighbour.link.has_lane:
+        if closed.subgroup(LaneLost) is None:
             raise LinkClosed("the child wants no more") from closed
-        self._waiting.extendleft(reversed(self._sent))  # the lane was lost, not the child
+        self._waiting.extendleft(reversed(self._sent))
         self._sent.clear()
 
     async def _write(self, stream: Stream) -> None:

@@ -13,7 +13,7 @@ from random import Random
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from headwater.link.port import Stream
+from headwater.link.port import LaneLost, Stream
 from headwater.live.arrivals import Arrivals
 from headwater.live.asking import Asking
 from headwater.live.children import Children
@@ -261,6 +261,10 @@ class Session:
         self._incoming[feed] = stream
         try:
             await self._arrivals.pushed(neighbour, push.stripe, self.entry.stripes, stream)
+        except LaneLost:
+            self._overlay.suspected(neighbour.node, self._clock())
+            self._act()
+            raise
         finally:
             if self._incoming.get(feed) is stream:
                 del self._incoming[feed]

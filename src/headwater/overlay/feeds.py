@@ -174,6 +174,12 @@ class Feeds:
             elif feed.parent is None and feed.asked is None:
                 self.seek(feed, now)
 
+    def suspected(self, node: NodeId, now: float) -> None:
+        """It may be gone."""
+        for feed in self.feeds:
+            if feed.parent == node and not feed.is_silent:
+                self._fell_silent(feed, now)
+
     # Parts.
 
     def pushed(self, partner: Partner, seq: int, now: float) -> bool:

@@ -78,6 +78,8 @@ class Limits:
     avoid_s: float = 30.0
     """For a parent that fell silent while others went on; doubled each time."""
     max_avoid_s: float = 600.0
+    suspected_s: float = 1.5
+    """A node that may be gone is asked for nothing so long: by then its link tells."""
     strikes: int = 4
     """Times that a node may fail us within max_avoid_s before its link is dropped."""
     silent_s: float = 0.75

@@ -124,6 +124,16 @@ class Overlay:
         self._membership.disconnected(node, now)
         self._lost(node, now)
 
+    def suspected(self, node: NodeId, now: float) -> None:
+        """It may be gone, though its link is not yet: what it owes is sought elsewhere at once. If
+        it lives, its next part says so."""
+        partner = self._common.partners.get(node)
+        if partner is not None:
+            partner.avoid_until = max(partner.avoid_until, now + self._common.limits.suspected_s)
+            self._repair.lost(node, now)
+            self._feeds.suspected(node, now)
+            self._wake(now)
+
     def _lost(self, node: NodeId, now: float) -> None:
         if self._common.partners.pop(node, None) is None:
             return
