@@ -4,7 +4,7 @@
  * be seen. The pace keeps this low mark at `margin`: a bit faster when there is more, a bit slower when there is much less, and a jump when
  * playing faster would take too long. The margin grows when it was not enough and shrinks slowly while it is. Units: seconds. */
 
-export const FIRST_MARGIN_S = 0.34;
+export const FIRST_MARGIN_S = 0.37;
 /** A relay that dies or turns slow costs 0.25 to 0.4 s until its parts come from others, now and then 0.5 s. */
 export const LEAST_MARGIN_S = FIRST_MARGIN_S;
 export const MOST_MARGIN_S = 2.5;
