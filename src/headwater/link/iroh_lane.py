@@ -60,13 +60,15 @@ class IrohLane:
         while not self._is_closed:
             if self._violation is not None:
                 raise self._violation
-            if self._lane is not None:
-                try:
-                    return await self._lane.accept_stream()
-                except LinkClosed:
-                    self._lane = None  # the link goes on without it
-            self._news.clear()
-            await self._news.wait()
+            lane = self._lane
+            if lane is None:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            try:
+                return await lane.accept_stream()
+            except LinkClosed:  # the link goes on without it
+                self._lane = None if self._lane is lane else self._lane
         raise LinkClosed("the link was closed")
 
     def close(self) -> None:

@@ -39,21 +39,22 @@ class LaneDoor:
     async def expect(self, arrived: Callable[[Lane], None]) -> LaneOffer:
         """What to send to who may come, once. Raises: Unavailable when no port can be opened."""
         async with self._opening:
-            if self._identity is None:
-                self._identity = await asyncio.to_thread(ServerIdentity)
-            listener = self._listener or self._open()
+            try:
+                identity = self._identity
+                if identity is None:
+                    identity = self._identity = await asyncio.to_thread(ServerIdentity)
+                listener = self._listener or self._open()
+            except OSError as error:
+                raise Unavailable(f"no lanes at {self._host}: {error}") from error
         addresses = [f"{host}:{listener.getsockname()[1]}" for host in self._hosts()]
-        offer = LaneOffer(tuple(addresses), self._identity.certificate, new_token())
+        offer = LaneOffer(tuple(addresses), identity.certificate, new_token())
         self._expected[offer.token] = arrived
         return offer
 
     def _open(self) -> socket.socket:
         if self._is_closed:
             raise Unavailable("this node's endpoint was closed")
-        try:
-            self._listener = socket.create_server((self._host, 0))
-        except OSError as error:
-            raise Unavailable(f"no port for lanes at {self._host}: {error}") from error
+        self._listener = socket.create_server((self._host, 0))
         self._listener.setblocking(False)
         self._start(self._accept(self._listener))
         return self._listener
