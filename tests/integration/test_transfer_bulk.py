@@ -58,11 +58,12 @@ def _receiving(folder: Path, sample: Sample = SAMPLE) -> Iterator[StoredVideo]:
 
 
 def _client(
-    server: BulkServer, *, token: bytes | None = None, certificate: bytes = b""
+    server: BulkServer, *, token: bytes | None = None, certificate: bytes | None = None
 ) -> BulkClient:
     address = f"127.0.0.1:{server.port}"
     token = token or server.issue(ANNA)
-    offer = BulkReply((address,), certificate or server.certificate, token)
+    shown = server.certificate if certificate is None else certificate
+    offer = BulkReply((address,), shown, token)
     return BulkClient(offer, [address])
 
 
@@ -142,6 +143,12 @@ def test_another_certificate_is_not_spoken_to(tmp_path: Path) -> None:
             assert stored.have_blocks == 0
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("certificate", [b"", b"no certificate"])
+def test_what_is_no_certificate_is_refused(tmp_path: Path, certificate: bytes) -> None:
+    with _serving(tmp_path) as server, pytest.raises(RemoteProtocolError):
+        _client(server, certificate=certificate)
 
 
 def test_a_link_that_ends_takes_its_bulk_with_it(tmp_path: Path) -> None:
