@@ -15,10 +15,10 @@ from live_parts import part
 from parties import until
 
 from headwater.errors import RemoteProtocolError, Unavailable
+from headwater.link import iroh_lane, lane_door
 from headwater.link import lane as lanes
-from headwater.link import lane_door
 from headwater.link.iroh import IrohLink
-from headwater.link.iroh_lane import MAX_LANE_MESSAGE_BYTES
+from headwater.link.iroh_lane import LANE_RETRY_S, MAX_LANE_MESSAGE_BYTES
 from headwater.link.lane import DATA, END, MAX_LANE_STREAMS, MORE, RESET, WINDOW_BYTES, Lane
 from headwater.link.lane_door import LaneDoor, make_lane
 from headwater.link.port import Link, LinkClosed, Stream
@@ -28,9 +28,11 @@ from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
 from headwater.live.part import read_head
 from headwater.live.ring import Ring
+from headwater.node.neighbour_counters import NeighbourCounters
+from headwater.node.neighbour_requests import Requests
 from headwater.wire.frames import HEADER_BYTES, encode
 from headwater.wire.ids import LiveId
-from headwater.wire.messages import LaneOffer, LaneWanted
+from headwater.wire.messages import GetBlob, LaneOffer, LaneWanted, Request
 
 RUNS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 """What tests run on, and what nodes run on."""
@@ -367,6 +369,42 @@ def test_what_the_other_side_may_not_say_of_lanes_is_a_fault(*, is_dialler: bool
     asyncio.run(check())
 
 
+@pytest.mark.parametrize("is_dialler", [True, False])
+def test_wishes_and_offers_come_to_nothing_until_the_next_try(
+    monkeypatch: pytest.MonkeyPatch, *, is_dialler: bool
+) -> None:
+    """Whoever says them again and again has no more connections or tokens made."""
+
+    async def check() -> None:
+        async with laned() as (near, far):
+            tried: list[object] = []
+
+            async def make(offer: LaneOffer, _: str) -> Lane:
+                tried.append(offer)
+                raise Unavailable("nobody is there")
+
+            async def expect(_: object, arrived: object) -> LaneOffer:
+                tried.append(arrived)
+                raise Unavailable("there is no room")
+
+            monkeypatch.setattr(iroh_lane, "make_lane", make)
+            monkeypatch.setattr(LaneDoor, "expect", expect)
+            speaker, hearer = (near, far) if is_dialler else (far, near)
+            _lane(hearer).close("the cable was pulled")
+            await until(lambda: not speaker.has_lane)
+            message = LaneWanted() if is_dialler else LaneOffer(("127.0.0.1:1",), b"", bytes(32))
+            for _ in range(3):
+                await said(speaker, message)
+            await asyncio.sleep(0.2)  # for what should not happen
+            assert not tried
+            assert isinstance(hearer, IrohLink)
+            hearer._lane._retry_s -= LANE_RETRY_S
+            await said(speaker, message)
+            await until(lambda: len(tried) == 1)
+
+    asyncio.run(check())
+
+
 def test_a_message_about_lanes_without_end_is_not_read() -> None:
     async def check() -> None:
         async with linked(WORLDS["iroh"]) as (near, far), asyncio.timeout(20):
@@ -405,6 +443,29 @@ def _lane(link: Link) -> Lane:
     assert isinstance(link, IrohLink)
     assert link._lane._lane is not None
     return link._lane._lane
+
+
+async def _answer(request: Request, stream: Stream) -> None:
+    raise AssertionError("it was not to be answered")
+
+
+def test_what_is_no_push_breaks_the_rules_on_a_lane() -> None:
+    async def check() -> None:
+        async with laned() as (near, far), asyncio.TaskGroup() as group:
+            requests = Requests(far, _answer, NeighbourCounters())
+            serving = group.create_task(_breaks(requests))
+            stream = await near.open_stream(by_lane=True)
+            await stream.write(encode(GetBlob(bytes(32))))
+            await serving
+
+    asyncio.run(check())
+
+
+async def _breaks(requests: Requests) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(requests.serve_lane(group))
+    assert caught.group_contains(RemoteProtocolError, match="only pushes")
 
 
 class Neighbour:

@@ -4,7 +4,7 @@ import pytest
 from overlay_alone import Alone, said
 from overlay_net import LIVE, PART_S, node_id, part_at
 
-from headwater.overlay import Command, Pull
+from headwater.overlay import Command, Limits, Pull
 from headwater.wire.live import Accept, Hold, LiveHave, Subscribe
 
 PARENT, OTHER, CHILD = (node_id(name) for name in ("parent", "other", "child"))
@@ -166,3 +166,17 @@ def test_what_was_asked_of_who_may_be_gone_is_asked_of_another_at_once() -> None
     alone.overlay.suspected(PARENT, alone.now)
     pulls = [c for c in alone.pass_time(0.001) if isinstance(c, Pull)]
     assert [(c.node, 101 in c.seqs) for c in pulls] == [(OTHER, True)]
+
+
+def test_who_was_suspected_is_asked_again_after_a_while() -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    alone.overlay.suspected(PARENT, alone.now)
+    partner = alone.overlay._common.partners[PARENT]
+    wait_s = Limits().suspected_s
+    assert partner.avoid_until == alone.now + wait_s
+    for seq in (*range(101, 120), *range(121, 126)):  # 120 is lost
+        alone.pass_time(PART_S)
+        alone.push(seq, PARENT)
+    assert alone.now > wait_s
+    assert 120 in pulled(alone.pass_time(0.5))
