@@ -3,12 +3,12 @@ dialled, given up with the link."""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from typing import Any
 
 from iroh import Connection, IrohError
 
 from headwater.errors import NodeError, RemoteProtocolError
+from headwater.link.background import Background
 from headwater.link.foreign import Call
 from headwater.link.lane import Lane, LaneStream
 from headwater.link.lane_door import LaneDoor, make_lane
@@ -41,9 +41,9 @@ class IrohLane:
         self._violation: RemoteProtocolError | None = None
         self._token = b""
         self._listening: Call[Any] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         connection.set_max_concurrent_uni_streams(_MAX_INCOMING_STREAMS)
-        self._start(self._listen())
+        self._background.start(self._listen(), "link.lane")
 
     @property
     def is_up(self) -> bool:
@@ -76,21 +76,15 @@ class IrohLane:
         self._door.forget(self._token)
         if self._listening is not None:
             self._listening.drop()
-        for task in self._tasks:
-            task.cancel()
+        self._background.cancel()
         if self._lane is not None:
             self._lane.close("the link was closed")
         self._news.set()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        # No TaskGroup: the port of a link has no scope to run in. close() ends what still runs.
-        task = asyncio.get_running_loop().create_task(work, name="link.lane")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _want(self) -> None:
         if self._may_try():
-            self._start(self._ask() if self._is_dialler else self._offer())
+            work = self._ask() if self._is_dialler else self._offer()
+            self._background.start(work, "link.lane")
 
     def _may_try(self) -> bool:
         now = asyncio.get_running_loop().time()

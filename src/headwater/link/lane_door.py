@@ -2,11 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from headwater.errors import RemoteProtocolError, Unavailable
 from headwater.link.addresses import dialable, parse
+from headwater.link.background import Background
 from headwater.link.lane import Lane
 from headwater.link.tls import ServerIdentity, check_server, client_context, new_token
 from headwater.wire.messages import LaneOffer
@@ -33,7 +33,7 @@ class LaneDoor:
         self._listener: socket.socket | None = None
         self._expected: dict[bytes, Callable[[Lane], None]] = {}
         self._room = asyncio.Semaphore(MAX_LANES)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._is_closed = False
 
     async def expect(self, arrived: Callable[[Lane], None]) -> LaneOffer:
@@ -56,7 +56,7 @@ class LaneDoor:
             raise Unavailable("this node's endpoint was closed")
         self._listener = socket.create_server((self._host, 0))
         self._listener.setblocking(False)
-        self._start(self._accept(self._listener))
+        self._background.start(self._accept(self._listener), "link.lanes")
         return self._listener
 
     def forget(self, token: bytes) -> None:
@@ -66,16 +66,9 @@ class LaneDoor:
     def close(self) -> None:
         """With all lanes that came in."""
         self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
+        self._background.cancel()
         if self._listener is not None:
             self._listener.close()
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        # No TaskGroup: the port of a link has no scope to run in. close() ends what still runs.
-        task = asyncio.get_running_loop().create_task(work, name="link.lanes")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -87,7 +80,7 @@ class LaneDoor:
                 self._room.release()
                 await asyncio.sleep(RETRY_S)  # out of descriptors: let others finish
                 continue
-            self._start(self._let_in(connection))
+            self._background.start(self._let_in(connection), "link.lanes")
 
     async def _let_in(self, connection: socket.socket) -> None:
         """Returns when its lane is over."""

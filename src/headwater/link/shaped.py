@@ -8,10 +8,10 @@ a delay costs no throughput.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from headwater.errors import NodeError
+from headwater.link.background import Background
 from headwater.link.port import Endpoint, Link, LinkClosed, Stream
 from headwater.wire.ids import NodeId
 
@@ -32,7 +32,7 @@ class _Line:
     def __init__(self, delay_s: float, rate: Callable[[], float], loss: float) -> None:
         self.delay_s, self._rate, self._loss = delay_s, rate, loss
         self._free_s = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.background = Background()
 
     def arrival_s(self, size: int) -> float:
         """When the last of so many bytes comes out at the other end, if they are sent now."""
@@ -54,18 +54,6 @@ class _Line:
         if not self._rate():
             return [payload]
         return [payload[at : at + _PART_BYTES] for at in range(0, len(payload), _PART_BYTES)]
-
-    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        # No TaskGroup: the port of a link has no scope to run in. close() ends what still runs.
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class ShapedStream:
@@ -101,7 +89,7 @@ class ShapedStream:
         self._bytes += size
         if not self._is_moving:
             self._is_moving = True
-            self._line.start(self._move(), "link.shaped")
+            self._line.background.start(self._move(), "link.shaped")
 
     async def _move(self) -> None:
         """Hand over what has arrived, until nothing is on its way."""
@@ -205,5 +193,5 @@ class ShapedEndpoint:
         return ShapedLink(await self._endpoint.accept(), self._line)
 
     async def close(self) -> None:
-        await self._line.close()
+        await self._line.background.close()
         await self._endpoint.close()
