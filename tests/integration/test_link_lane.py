@@ -19,8 +19,9 @@ from headwater.link import iroh_lane, lane_door
 from headwater.link import lane as lanes
 from headwater.link.iroh import IrohLink
 from headwater.link.iroh_lane import LANE_RETRY_S, MAX_LANE_MESSAGE_BYTES
-from headwater.link.lane import DATA, END, MAX_LANE_STREAMS, MORE, RESET, WINDOW_BYTES, Lane
+from headwater.link.lane import MAX_LANE_STREAMS, Lane
 from headwater.link.lane_door import LaneDoor, make_lane
+from headwater.link.lane_stream import DATA, END, MORE, RESET, WINDOW_BYTES
 from headwater.link.port import Link, LinkClosed, Stream
 from headwater.link.tls import ServerIdentity, client_context
 from headwater.live.children import Children

@@ -10,8 +10,9 @@ from iroh import Connection, IrohError
 from headwater.errors import NodeError, RemoteProtocolError
 from headwater.link.background import Background
 from headwater.link.foreign import Call
-from headwater.link.lane import Lane, LaneStream
+from headwater.link.lane import Lane
 from headwater.link.lane_door import LaneDoor, make_lane
+from headwater.link.lane_stream import LaneStream
 from headwater.link.port import LinkClosed
 from headwater.wire.frames import HEADER_BYTES, decode, encode
 from headwater.wire.messages import LaneOffer, LaneWanted, lane_decoder

@@ -1,0 +1,199 @@
+"""One stream of a lane: what waits to be sent, what came unread, how much more may come."""
+
+import asyncio
+import struct
+from collections import deque
+from typing import Protocol
+
+from headwater.errors import RemoteProtocolError
+from headwater.link.port import LinkClosed
+
+__all__ = ["DATA", "END", "FRAME", "MORE", "RESET", "WINDOW_BYTES", "LaneStream", "wake"]
+
+DATA, MORE, END, RESET = range(4)
+"""Kinds of frames: so many bytes follow; so many more may be sent; no more will come; given up."""
+FRAME = struct.Struct(">BII")
+"""Kind, stream, count."""
+WINDOW_BYTES = 1024 * 1024
+"""Of one stream: sent and not yet read."""
+
+
+class Carrier(Protocol):
+    """The lane that a stream is on."""
+
+    is_writable: bool
+
+    def send(self, header: bytes, body: memoryview | None) -> None: ...
+
+    def wait(self, stream: "LaneStream") -> None:
+        """Have it pump when there is room again, in turn."""
+
+    def forget(self, number: int) -> None:
+        """That stream is over on both sides."""
+
+    def reset(self, number: int) -> None:
+        """This side gave that stream up."""
+
+
+class LaneStream:
+    """A `Stream`. Shape: one reader and one writer at a time."""
+
+    def __init__(self, lane: Carrier, number: int, *, is_known: bool) -> None:
+        self._lane, self._number = lane, number
+        self._is_known = is_known
+        """To the other side."""
+        self._queue: deque[memoryview] = deque()
+        self._credit = WINDOW_BYTES
+        self._is_finishing = self._is_finished = False
+        self._drained: asyncio.Future[None] | None = None
+        self._chunks: deque[bytes] = deque()
+        self._offset = self._held = 0
+        """Of the first chunk so much was read; of all of them so much was not."""
+        self._received, self._allowed = 0, WINDOW_BYTES
+        self._has_ended = False
+        """The other side sent its last byte."""
+        self._wanted = 0
+        self._arrival: asyncio.Future[None] | None = None
+        self._failure: LinkClosed | None = None
+
+    # The node's side.
+
+    def set_priority(self, priority: int) -> None:
+        pass  # first come, first served
+
+    async def write(self, payload: bytes) -> None:
+        self._raise_failure()
+        if payload:
+            self._queue.append(memoryview(payload))
+        await self._drain()
+
+    async def finish(self) -> None:
+        self._raise_failure()
+        self._is_finishing = True
+        await self._drain()
+
+    async def _drain(self) -> None:
+        self.pump()
+        while self._queue and self._failure is None:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+        self._raise_failure()
+
+    async def read(self, limit: int) -> bytes:
+        await self._have(1)
+        return self._take(min(limit, self._held))
+
+    async def read_exact(self, size: int) -> bytes:
+        await self._have(size)
+        if self._held < size:
+            raise LinkClosed(f"the stream ended {size - self._held} bytes too early")
+        return self._take(size)
+
+    async def _have(self, size: int) -> None:
+        """Until so many bytes are held, or all there are."""
+        self._raise_failure()
+        while self._held < size and not self._has_ended:
+            self._allow(size)
+            self._wanted, self._arrival = size, asyncio.get_running_loop().create_future()
+            await self._arrival
+            self._raise_failure()
+
+    def _take(self, size: int) -> bytes:
+        pieces: list[bytes] = []
+        missing = size
+        while missing:
+            piece = self._chunks[0][self._offset : self._offset + missing]
+            pieces.append(piece)
+            missing -= len(piece)
+            self._offset += len(piece)
+            if self._offset == len(self._chunks[0]):
+                self._chunks.popleft()
+                self._offset = 0
+        self._held -= size
+        self._allow(0)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _allow(self, size: int) -> None:
+        """Have the other side send on: a window, or as much as is waited for."""
+        read = self._received - self._held
+        if self._allowed < read + max(WINDOW_BYTES // 2, size) and not self._has_ended:
+            more = read + max(WINDOW_BYTES, size) - self._allowed
+            self._allowed += more
+            self._say(MORE, more)
+
+    def reset(self) -> None:
+        if self._failure is None:
+            if self._is_known:
+                self._say(RESET)
+            self.fail(LinkClosed("closed by this node"))
+            self._lane.reset(self._number)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    # The lane's side.
+
+    def pump(self) -> None:
+        """Send what may be sent now."""
+        while self._queue and self._credit:
+            if not self._lane.is_writable:
+                self._lane.wait(self)
+                return
+            piece = self._queue[0][: self._credit]
+            rest = self._queue.popleft()[len(piece) :]
+            if rest:
+                self._queue.appendleft(rest)
+            self._credit -= len(piece)
+            self._say(DATA, len(piece), piece)
+        if self._queue:
+            return
+        if self._is_finishing and not self._is_finished and self._failure is None:
+            self._is_finished = True
+            self._say(END)
+            self._forget_when_over()
+        wake(self._drained)
+
+    def _say(self, kind: int, number: int = 0, body: memoryview | None = None) -> None:
+        self._is_known = True
+        self._lane.send(FRAME.pack(kind, self._number, number), body)
+
+    def announced(self, size: int) -> None:
+        """So many bytes are about to come. Raises: RemoteProtocolError."""
+        self._received += size
+        if self._received > self._allowed or self._has_ended:
+            raise RemoteProtocolError("it sent more on a lane than it was allowed to")
+
+    def fed(self, data: memoryview) -> None:
+        if self._failure is None:
+            self._chunks.append(bytes(data))
+            self._held += len(data)
+            if self._held >= self._wanted:
+                wake(self._arrival)
+
+    def credited(self, size: int) -> None:
+        self._credit += size
+        self.pump()
+
+    def ended(self) -> None:
+        self._has_ended = True
+        wake(self._arrival)
+        self._forget_when_over()
+
+    def fail(self, failure: LinkClosed) -> None:
+        """Nothing comes or goes any more."""
+        self._failure = self._failure or failure
+        self._queue.clear()
+        self._chunks.clear()
+        self._held = 0
+        wake(self._arrival)
+        wake(self._drained)
+
+    def _forget_when_over(self) -> None:
+        if self._has_ended and self._is_finished:
+            self._lane.forget(self._number)
+
+
+def wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
