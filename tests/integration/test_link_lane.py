@@ -21,7 +21,7 @@ from headwater.link.iroh import IrohLink
 from headwater.link.iroh_lane import LANE_RETRY_S, MAX_LANE_MESSAGE_BYTES
 from headwater.link.lane import MAX_LANE_STREAMS, Lane
 from headwater.link.lane_door import LaneDoor, make_lane
-from headwater.link.lane_stream import DATA, END, MORE, RESET, WINDOW_BYTES
+from headwater.link.lane_stream import DATA, END, MORE, RESET, WINDOW_BYTES, LaneStream
 from headwater.link.port import Link, LinkClosed, Stream
 from headwater.link.tls import ServerIdentity, client_context
 from headwater.live.children import Children
@@ -29,11 +29,9 @@ from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
 from headwater.live.part import read_head
 from headwater.live.ring import Ring
-from headwater.node.neighbour_counters import NeighbourCounters
-from headwater.node.neighbour_requests import Requests
 from headwater.wire.frames import HEADER_BYTES, encode
 from headwater.wire.ids import LiveId
-from headwater.wire.messages import GetBlob, LaneOffer, LaneWanted, Request
+from headwater.wire.messages import LaneOffer, LaneWanted
 
 RUNS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 """What tests run on, and what nodes run on."""
@@ -50,6 +48,11 @@ class Raw:
 
     def say(self, kind: int, stream: int, number: int, body: bytes = b"") -> None:
         self._writer.write(struct.pack(">BII", kind, stream, number) + body)
+
+    async def hear(self) -> tuple[int, int, bytes]:
+        """The next frame: kind, stream, body."""
+        kind, stream, size = struct.unpack(">BII", await self._reader.readexactly(9))
+        return kind, stream, await self._reader.readexactly(size) if kind == DATA else b""
 
     def go(self) -> None:
         self._writer.close()
@@ -332,6 +335,55 @@ def test_a_connection_that_takes_nothing_any_more_is_given_up(
 
 
 @on_each_loop
+def test_in_a_jam_what_is_more_urgent_goes_first(run: Run) -> None:
+    async def check() -> None:
+        async with met() as (raw, lane), asyncio.TaskGroup() as group:
+            for number in (1, 3, 5, 7):
+                raw.say(DATA, number, 1, b"!")
+            *bulk, urgent = [await lane.accept_stream() for _ in range(4)]
+            for stream in bulk:
+                group.create_task(stream.write(bytes(WINDOW_BYTES)))
+            await until(lambda: not lane.is_writable)
+            urgent.set_priority(1)
+            gone: list[int] = []
+            hurrying = group.create_task(_hurries(urgent, bulk, gone))
+            before = 0
+            while (frame := await raw.hear())[1] != 7:
+                before += len(frame[2])
+            assert frame == (DATA, 7, b"now")
+            assert [before] == gone
+            while before < 3 * WINDOW_BYTES:
+                before += len((await raw.hear())[2])
+            await hurrying
+
+    run(check())
+
+
+async def _hurries(urgent: LaneStream, bulk: list[LaneStream], gone: list[int]) -> None:
+    """Notes how much of the others has gone until now."""
+    waiting = sum(len(each) for stream in bulk for each in stream._queue)
+    gone.append(len(bulk) * WINDOW_BYTES - waiting)
+    await urgent.write(b"now")
+
+
+@on_each_loop
+def test_a_stream_that_is_over_is_given_up_without_a_word(run: Run) -> None:
+    async def check() -> None:
+        async with met() as (raw, lane):
+            raw.say(DATA, 1, 1, b"!")
+            raw.say(END, 1, 0)
+            stream = await lane.accept_stream()
+            await stream.read(1)
+            await stream.finish()
+            assert await stream.read(1) == b""
+            stream.reset()
+            await lane.open_stream().write(b"next")
+            assert [await raw.hear(), await raw.hear()] == [(END, 1, b""), (DATA, 2, b"next")]
+
+    run(check())
+
+
+@on_each_loop
 def test_giving_a_stream_up_in_a_jam_drops_what_is_queued(run: Run) -> None:
     async def check() -> None:
         async with pair() as (client, server):
@@ -444,29 +496,6 @@ def _lane(link: Link) -> Lane:
     assert isinstance(link, IrohLink)
     assert link._lane._lane is not None
     return link._lane._lane
-
-
-async def _answer(request: Request, stream: Stream) -> None:
-    raise AssertionError("it was not to be answered")
-
-
-def test_what_is_no_push_breaks_the_rules_on_a_lane() -> None:
-    async def check() -> None:
-        async with laned() as (near, far), asyncio.TaskGroup() as group:
-            requests = Requests(far, _answer, NeighbourCounters())
-            serving = group.create_task(_breaks(requests))
-            stream = await near.open_stream(by_lane=True)
-            await stream.write(encode(GetBlob(bytes(32))))
-            await serving
-
-    asyncio.run(check())
-
-
-async def _breaks(requests: Requests) -> None:
-    with pytest.raises(ExceptionGroup) as caught:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(requests.serve_lane(group))
-    assert caught.group_contains(RemoteProtocolError, match="only pushes")
 
 
 class Neighbour:

@@ -74,7 +74,7 @@ class IrohLink:
         return self._lane.is_up
 
     async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
-        on_lane = self._lane.open_stream() if by_lane else None
+        on_lane = self._lane.open_stream(priority) if by_lane else None
         if on_lane is not None:
             return on_lane
         try:

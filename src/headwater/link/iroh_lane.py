@@ -50,10 +50,13 @@ class IrohLane:
     def is_up(self) -> bool:
         return self._lane is not None and not self._lane.is_closed
 
-    def open_stream(self) -> LaneStream | None:
-        """None while there is no lane; the first call has one made."""
+    def open_stream(self, priority: int) -> LaneStream | None:
+        """None while there is no lane, or no room on it; the first call has one made."""
         self._want()
-        return self._lane.open_stream() if self._lane and not self._lane.is_closed else None
+        lane = self._lane
+        if lane is None or lane.is_closed or not lane.has_room:
+            return None
+        return lane.open_stream(priority)
 
     async def accept_stream(self) -> LaneStream:
         """The next one that the other side opens. Raises: LinkClosed when the link ends;

@@ -2,13 +2,14 @@
 Python, and a third of the delay.
 
 Each stream has a window of its own, so that one nobody reads holds up no other. What QUIC does
-better stays there: priorities, lost packets that hold up one stream only, and dropping what is
-queued when a stream is reset. A lane on which somebody resets a stream while it is jammed is
-closed, which drops all that is queued; then the link goes on without it.
+better stays there: lost packets that hold up one stream only, and dropping what is queued when a
+stream is reset. A lane on which somebody resets a stream while it is jammed is closed, which drops
+all that is queued; then the link goes on without it.
 """
 
 import asyncio
 import socket
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,8 +26,10 @@ MAX_LANE_STREAMS = 64
 """That the other side has open at once."""
 STUCK_S = 2.0
 """A connection that takes nothing for this long carries nothing any more: the network changed."""
-MAX_QUEUED_BYTES = 512 * 1024
-"""That wait in this process until streams have to."""
+MAX_QUEUED_BYTES = 256 * 1024
+"""That wait in this process until streams have to, those of greater priority in front."""
+_LEAST_BYTES = 16 * 1024
+"""Less is not sent of a stream that has more: a record takes as much."""
 _JAM_BYTES = 64 * 1024
 """What is queued cannot be taken back: more than this must not be in the way of what comes next."""
 _scratch = memoryview(bytearray(256 * 1024))
@@ -46,7 +49,7 @@ class Lane(asyncio.BufferedProtocol):
         self._streams: dict[int, LaneStream] = {}
         self._next, self._newest = (2, -1) if self._is_server else (1, 0)
         """Number of our next stream, and of the newest of theirs: the client's are odd."""
-        self._waiting: deque[LaneStream] = deque()
+        self._waiting: list[LaneStream] = []
         self._incoming: deque[LaneStream] = deque()
         self._arrival: asyncio.Future[None] | None = None
         self._violation: RemoteProtocolError | None = None
@@ -64,11 +67,19 @@ class Lane(asyncio.BufferedProtocol):
         """Whether the server let the client in."""
         return self._admit is None
 
-    def open_stream(self) -> LaneStream:
+    @property
+    def has_room(self) -> bool:
+        """Whether one more stream of ours may be open."""
+        return len(self._streams) < MAX_LANE_STREAMS or (
+            sum(not self._is_their(number) for number in self._streams) < MAX_LANE_STREAMS
+        )
+
+    def open_stream(self, priority: int = 0) -> LaneStream:
         """The other side sees it with the first byte. Raises: LinkClosed."""
         if self.is_closed:
             raise LinkClosed("the lane was closed")
-        stream = self._streams[self._next] = LaneStream(self, self._next, is_known=False)
+        stream = LaneStream(self, self._next, is_known=False, priority=priority)
+        self._streams[self._next] = stream
         self._next += 2
         return stream
 
@@ -105,14 +116,20 @@ class Lane(asyncio.BufferedProtocol):
 
     # Streams.
 
+    @property
+    def room(self) -> int:
+        if self._transport is None or not self.is_writable:
+            return 0
+        return max(_LEAST_BYTES, MAX_QUEUED_BYTES - self._transport.get_write_buffer_size())
+
     def send(self, header: bytes, body: memoryview | None) -> None:
         if self._transport is not None and not self.is_closed:
             self._transport.writelines([header] if body is None else [header, body])
 
     def wait(self, stream: LaneStream) -> None:
-        """Have it pump when there is room again, in turn."""
+        """Have it pump when there is room again: the greatest priority first, else in turn."""
         if stream not in self._waiting:
-            self._waiting.append(stream)
+            insort(self._waiting, stream, key=lambda each: -each.priority)
 
     def forget(self, number: int) -> None:
         self._streams.pop(number, None)
@@ -158,7 +175,7 @@ class Lane(asyncio.BufferedProtocol):
         if self._stuck is not None:
             self._stuck.cancel()
         while self._waiting and self.is_writable:
-            self._waiting.popleft().pump()
+            self._waiting.pop(0).pump()
 
     # Frames.
 

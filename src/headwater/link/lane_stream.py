@@ -21,7 +21,9 @@ WINDOW_BYTES = 1024 * 1024
 class Carrier(Protocol):
     """The lane that a stream is on."""
 
-    is_writable: bool
+    @property
+    def room(self) -> int:
+        """Bytes that may be sent now."""
 
     def send(self, header: bytes, body: memoryview | None) -> None: ...
 
@@ -38,8 +40,9 @@ class Carrier(Protocol):
 class LaneStream:
     """A `Stream`. Shape: one reader and one writer at a time."""
 
-    def __init__(self, lane: Carrier, number: int, *, is_known: bool) -> None:
+    def __init__(self, lane: Carrier, number: int, *, is_known: bool, priority: int = 0) -> None:
         self._lane, self._number = lane, number
+        self.priority = priority
         self._is_known = is_known
         """To the other side."""
         self._queue: deque[memoryview] = deque()
@@ -59,7 +62,7 @@ class LaneStream:
     # The node's side.
 
     def set_priority(self, priority: int) -> None:
-        pass  # first come, first served
+        self.priority = priority
 
     async def write(self, payload: bytes) -> None:
         self._raise_failure()
@@ -123,10 +126,11 @@ class LaneStream:
 
     def reset(self) -> None:
         if self._failure is None:
-            if self._is_known:
-                self._say(RESET)
+            if not self._is_over:
+                if self._is_known:
+                    self._say(RESET)
+                self._lane.reset(self._number)
             self.fail(LinkClosed("closed by this node"))
-            self._lane.reset(self._number)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -137,10 +141,11 @@ class LaneStream:
     def pump(self) -> None:
         """Send what may be sent now."""
         while self._queue and self._credit:
-            if not self._lane.is_writable:
+            room = self._lane.room
+            if not room:
                 self._lane.wait(self)
                 return
-            piece = self._queue[0][: self._credit]
+            piece = self._queue[0][: min(self._credit, room)]
             rest = self._queue.popleft()[len(piece) :]
             if rest:
                 self._queue.appendleft(rest)
@@ -153,6 +158,11 @@ class LaneStream:
             self._say(END)
             self._forget_when_over()
         wake(self._drained)
+
+    @property
+    def _is_over(self) -> bool:
+        """Both sides said their last."""
+        return self._has_ended and self._is_finished
 
     def _say(self, kind: int, number: int = 0, body: memoryview | None = None) -> None:
         self._is_known = True
@@ -190,7 +200,7 @@ class LaneStream:
         wake(self._drained)
 
     def _forget_when_over(self) -> None:
-        if self._has_ended and self._is_finished:
+        if self._is_over:
             self._lane.forget(self._number)
 
 

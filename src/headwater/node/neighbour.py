@@ -8,7 +8,7 @@ from typing import NoReturn, Protocol
 from headwater.errors import NodeError, RemoteProtocolError, Unavailable
 from headwater.link.frames import FrameAssembler
 from headwater.link.liveness import Liveness
-from headwater.link.port import Link, LinkClosed, Stream
+from headwater.link.port import LaneLost, Link, LinkClosed, Stream
 from headwater.node.neighbour_counters import NeighbourCounters
 from headwater.node.neighbour_hello import Introduced
 from headwater.node.neighbour_outbox import Outbox
@@ -32,6 +32,8 @@ __all__ = ["MAX_REQUESTS_PER_NEIGHBOUR", "Departure", "Handlers", "Neighbour"]
 
 CLOSED_TIMEOUT_S = 0.2
 RTT_EVERY_S = 2.0
+NEAR_RTT_S = 0.02
+"""Up to here a question costs more in the processors than on the way."""
 _READ_BYTES = 64 * 1024
 _RTT_WEIGHT = 0.25
 
@@ -83,6 +85,7 @@ class Neighbour:
         """By `time.monotonic()`."""
         self.rtt_s: float | None = None
         """Smoothed, from pings; None until the first one came back."""
+        self._is_near = False
         self._control = introduced.stream
         self._handlers, self._counters = handlers, counters
         self._liveness = Liveness(now, silence_s)
@@ -128,24 +131,29 @@ class Neighbour:
         Raises: LinkClosed; RemoteProtocolError when the reply is malformed; Unavailable after
         `timeout_s`."""
         self._counters.requests_asked += 1
-        stream: Stream | None = None
         try:
             async with asyncio.timeout(timeout_s):
-                stream = await self.link.open_stream(priority=priority)
-                await stream.write(encode(request))
-                await stream.finish()
-                size = frame_length(await stream.read_exact(HEADER_BYTES))
-                reply = decode(await stream.read_exact(size), reply_decoder)
+                try:
+                    reply, stream = await self._ask(request, priority, by_lane=self._is_near)
+                except LaneLost:
+                    reply, stream = await self._ask(request, priority, by_lane=False)
         except TimeoutError as error:
-            _give_up(stream)
             raise Unavailable(
                 f"{self.record.name} did not answer within {timeout_s:g} s"
             ) from error
-        except BaseException:
-            _give_up(stream)
-            raise
         self._liveness.heard(monotonic())
         return reply, stream
+
+    async def _ask(self, request: Request, priority: int, *, by_lane: bool) -> tuple[Reply, Stream]:
+        stream = await self.link.open_stream(priority=priority, by_lane=by_lane)
+        try:
+            await stream.write(encode(request))
+            await stream.finish()
+            size = frame_length(await stream.read_exact(HEADER_BYTES))
+            return decode(await stream.read_exact(size), reply_decoder), stream
+        except BaseException:
+            stream.reset()
+            raise
 
     # The life of the link
 
@@ -157,8 +165,9 @@ class Neighbour:
                 name = short_id(self.node)
                 group.create_task(self._hear(), name=f"neighbour.hear.{name}")
                 group.create_task(self._speak(), name=f"neighbour.speak.{name}")
-                group.create_task(self._requests.serve(group), name=f"neighbour.serve.{name}")
-                group.create_task(self._requests.serve_lane(group), name=f"neighbour.lane.{name}")
+                for by_lane in (False, True):
+                    serving = self._requests.serve(group, by_lane=by_lane)
+                    group.create_task(serving, name=f"neighbour.serve.{name}")
                 group.create_task(self._watch(), name=f"neighbour.watch.{name}")
             raise AssertionError("none of its tasks returns")
         except BaseExceptionGroup as errors:
@@ -233,11 +242,8 @@ class Neighbour:
             sample = monotonic() - sent_s
             known = self.rtt_s
             self.rtt_s = sample if known is None else known + _RTT_WEIGHT * (sample - known)
-
-
-def _give_up(stream: Stream | None) -> None:
-    if stream is not None:
-        stream.reset()
+            _, line_s = self.link.path()  # that a busy process makes no longer
+            self._is_near = min(self.rtt_s, line_s or self.rtt_s) < NEAR_RTT_S
 
 
 def _departure(errors: BaseExceptionGroup[BaseException]) -> Departure | None:

@@ -42,30 +42,23 @@ class Requests:
         self._slots = asyncio.Semaphore(MAX_REQUESTS_PER_NEIGHBOUR)
         self._pushes = 0
 
-    async def serve(self, group: asyncio.TaskGroup) -> NoReturn:
+    async def serve(self, group: asyncio.TaskGroup, *, by_lane: bool) -> NoReturn:
         """Until the link ends; the answers run in `group`. Raises: LinkClosed,
         RemoteProtocolError."""
         name = f"neighbour.answer.{short_id(self._link.peer)}"
         while True:
+            stream = await self._link.accept_stream(by_lane=by_lane)
             # All slots taken: the rest waits inside the transport, which holds the asker back.
             await self._slots.acquire()
-            stream = await self._link.accept_stream()
-            group.create_task(self._serve_one(stream, has_slot=True), name=name)
+            group.create_task(self._serve_one(stream), name=name)
 
-    async def serve_lane(self, group: asyncio.TaskGroup) -> NoReturn:
-        """The same on the link's lane, where nothing but pushes may come."""
-        name = f"neighbour.answer.{short_id(self._link.peer)}"
-        while True:
-            stream = await self._link.accept_stream(by_lane=True)
-            group.create_task(self._serve_one(stream, has_slot=False), name=name)
-
-    async def _serve_one(self, stream: Stream, *, has_slot: bool) -> None:
+    async def _serve_one(self, stream: Stream) -> None:
+        has_slot = True
         try:
-            request = await _read(stream, is_push=not has_slot)
+            request = await _read(stream)
             if isinstance(request, Push):
-                if has_slot:
-                    self._slots.release()  # it lasts as long as the live
-                    has_slot = False
+                self._slots.release()  # it lasts as long as the live
+                has_slot = False
                 await self._take_push(request, stream)
             elif request is not None:
                 self._counters.requests_served += 1
@@ -100,10 +93,9 @@ class Requests:
             self._pushes -= 1
 
 
-async def _read(stream: Stream, *, is_push: bool) -> Request | None:
-    """What is asked; None when the asker thought better of it. `is_push`: nothing else may come.
-
-    Raises: RemoteProtocolError, LinkClosed, TimeoutError."""
+async def _read(stream: Stream) -> Request | None:
+    """What is asked; None when the asker thought better of it. Raises: RemoteProtocolError,
+    LinkClosed, TimeoutError."""
     async with asyncio.timeout(REQUEST_TIMEOUT_S):
         header = await stream.read(HEADER_BYTES)
         if not header:
@@ -116,6 +108,4 @@ async def _read(stream: Stream, *, is_push: bool) -> Request | None:
                 f"a request of {size} bytes was announced, the limit is {MAX_REQUEST_BYTES}"
             )
         request: Request = decode(await stream.read_exact(size), request_decoder)
-    if is_push and not isinstance(request, Push):
-        raise RemoteProtocolError("only pushes come by lane")
     return request
