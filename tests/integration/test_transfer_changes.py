@@ -263,7 +263,7 @@ def test_what_is_here_whole_plays_on_when_it_is_taken_back(tmp_path: Path) -> No
             await _knows(b, file.video)
             assert len(await read_all(b, file.video)) == SIZE
             stored = b.transfers.open(file.video)
-            await until(lambda: stored.torrent is not None)
+            await until(lambda: stored.is_whole and stored.torrent is not None)
             b.transfers.stop(file.video)
             reading = b.transfers.reader(file.video).read(0, SIZE)
             got = await anext(reading)

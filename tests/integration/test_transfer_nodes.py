@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import threading
 import time
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from headwater.link.port import Stream
 from headwater.node.config import LimitsConfig, StoreConfig
 from headwater.node.node import Node
 from headwater.store.owned_video import OwnedVideo
+from headwater.transfer import client
 from headwater.transfer.client import MAX_FALSE_ANSWERS
 from headwater.transfer.port import Neighbour
+from headwater.transfer.swarm import FRESH_BYTES
 from headwater.wire import frames
 from headwater.wire.ids import BLOCK_BYTES
 from headwater.wire.items import Holding, Retraction, sign_item
@@ -246,7 +249,7 @@ def test_what_only_passes_leaves_nothing_on_disk(tmp_path: Path) -> None:
 def test_what_was_watched_makes_room_for_what_is_watched_now(tmp_path: Path) -> None:
     async def run() -> None:
         old, new = make_file(tmp_path / "old.mp4", SIZE), make_file(tmp_path / "new.mp4", SIZE)
-        small = StoreConfig(quota_bytes=SIZE + SIZE // 2)
+        small = StoreConfig(quota_bytes=SIZE + SIZE // 16)
         async with party(tmp_path / "a") as a, party(tmp_path / "b", a, store=small) as b:
             for file in (old, new):
                 publish(a, file)
@@ -295,6 +298,47 @@ def test_a_disk_that_fails_ends_the_reading_and_not_the_node(
                 with pytest.raises(Unavailable, match="disk of the store fails"):
                     await read_all(b, file.video)
             assert await read_all(b, file.video) == file.path.read_bytes()
+
+    asyncio.run(run())
+
+
+def test_a_reader_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", 500_000)  # more would take all threads
+        monkeypatch.setattr(client, "INLINE_BYTES", 0)
+        disk, write = threading.Event(), OwnedVideo.write
+
+        def write_in_the_end(
+            stored: OwnedVideo, first: int, payload: bytes, leaves: bytes
+        ) -> list[int]:
+            assert disk.wait(30)
+            return write(stored, first, payload, leaves)
+
+        monkeypatch.setattr(OwnedVideo, "write", write_in_the_end)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            try:
+                assert await read_all(b, file.video) == file.path.read_bytes()
+                stored = b.store.get(file.video)
+                assert stored is not None and stored.have_blocks == 0
+            finally:
+                disk.set()
+            await until(lambda: stored.is_whole)
+
+    asyncio.run(run())
+
+
+def test_what_came_last_is_all_that_is_kept_in_memory(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", 3 * FRESH_BYTES)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            assert await read_all(b, file.video) == file.path.read_bytes()
+            swarm = next(iter(b.transfers._swarms))
+            held = [len(payload) for _, payload in swarm._fresh]
+            assert FRESH_BYTES / 2 < sum(held) <= FRESH_BYTES
 
     asyncio.run(run())
 

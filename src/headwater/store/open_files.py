@@ -22,8 +22,8 @@ __all__ = [
 ]
 
 MAX_OPEN_FILES = 128
-UNCACHED_BYTES = 256 * 1024
-"""Writes from this size on are a copy's; what a player waits for is smaller, and read at once."""
+UNCACHED_BYTES = 1024 * 1024
+"""Writes from this size on are a copy's; what a player reads is smaller, and read again soon."""
 _PUNCH_HOLE_KEEP_SIZE = 0x03
 _DIRECT = getattr(os, "O_DIRECT", 0)  # macOS has none: an ordinary write then
 _RWF_DONTCACHE = 0x80  # Linux 6.14

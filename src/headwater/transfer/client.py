@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 ANSWER_S = 15.0
 BULK_RETRY_S = 60.0
 INLINE_BYTES = 128 * 1024
-"""Up to here proving and writing take less time than a hop to a thread and back."""
+"""Up to here writing takes less time than a hop to a thread and back."""
 MAX_FALSE_ANSWERS = 3
 READER_PRIORITY = 5
 
@@ -81,9 +81,16 @@ class BlockClient:
             self.neighbour_down(node)
 
     async def fetch(
-        self, stored: Blocks, node: NodeId, first: int, count: int, *, for_reader: bool
+        self,
+        stored: Blocks,
+        node: NodeId,
+        first: int,
+        count: int,
+        *,
+        on_proven: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Returns when these blocks are proven and stored.
+        """Returns when these blocks are proven and stored. `on_proven`: of a reader, who has the
+        bytes before they are stored.
 
         Raises: NotFound when it says that it does not have them, ContentChanged when its file is
         another now, Unavailable when no answer came, RemoteProtocolError when the answer was false
@@ -93,22 +100,26 @@ class BlockClient:
         request = GetBlocks(stored.video, first, count, layer_known=stored.torrent is not None)
         neighbour = self._neighbour(node)
         try:
-            bulk = None if for_reader else await self._open_bulk(neighbour, stored)
+            bulk = None if on_proven else await self._open_bulk(neighbour, stored)
             if bulk is not None:
                 self.counters.bulk_requests += 1
                 await bulk.fetch(stored, request)
             else:
                 self.counters.blocks_requests += 1
-                await self._fetch_on_link(neighbour, stored, request, for_reader)
+                await self._fetch_on_link(neighbour, stored, request, on_proven)
         except RemoteProtocolError as error:
             self._answered_falsely(node, str(error))
             raise
         self._traffic.received(node, size, self._clock())
 
     async def _fetch_on_link(
-        self, neighbour: Neighbour, stored: Blocks, request: GetBlocks, for_reader: bool
+        self,
+        neighbour: Neighbour,
+        stored: Blocks,
+        request: GetBlocks,
+        on_proven: Callable[[bytes], None] | None,
     ) -> None:
-        priority = READER_PRIORITY if for_reader else 0
+        priority = READER_PRIORITY if on_proven else 0
         reply, stream = await neighbour.ask(request, timeout_s=ANSWER_S, priority=priority)
         _, size = stored.shape.span(request.first, request.count)
         try:
@@ -123,10 +134,15 @@ class BlockClient:
             raise Unavailable(f"no answer within {ANSWER_S:.0f} s") from None
         finally:
             stream.reset()
-        if size <= INLINE_BYTES:
-            _prove_and_write(stored, request, payload, reply.proof)
+        if on_proven is None:
+            leaves = await asyncio.to_thread(_prove, stored, request, payload, reply.proof)
         else:
-            await asyncio.to_thread(_prove_and_write, stored, request, payload, reply.proof)
+            leaves = _prove(stored, request, payload, reply.proof)
+            on_proven(payload)
+        if size <= INLINE_BYTES:
+            stored.write(request.first, payload, leaves)
+        else:
+            await asyncio.to_thread(stored.write, request.first, payload, leaves)
 
     async def info(self, node: NodeId, video: VideoId) -> Torrent:
         """The info-dict and piece layer, checked against the infohash. Raises: as fetch."""
@@ -227,7 +243,8 @@ def _nearest_first(addresses: tuple[str, ...], path: str) -> list[str]:
     return sorted(addresses, key=lambda address: address.rpartition(":")[0] != host)
 
 
-def _prove_and_write(stored: Blocks, request: GetBlocks, payload: bytes, proof: bytes) -> None:
+def _prove(stored: Blocks, request: GetBlocks, payload: bytes, proof: bytes) -> bytes:
+    """The leaf hashes. Raises: RemoteProtocolError."""
     leaves = leaf_hashes(payload)
     if request.layer_known and stored.torrent is not None:
         is_proven = verify_in_layer(
@@ -237,4 +254,4 @@ def _prove_and_write(stored: Blocks, request: GetBlocks, payload: bytes, proof: 
         is_proven = verify_range(stored.shape, stored.pieces_root, request.first, leaves, proof)
     if not is_proven:
         raise RemoteProtocolError("blocks that do not prove to be the video's")
-    stored.write(request.first, payload, leaves)
+    return leaves

@@ -52,6 +52,10 @@ class Reading:
     swarm: Swarm | None = None
     """The one that was told last of what this range needs."""
 
+    def fresh(self, block: int) -> bytes | None:
+        """Proven bytes from this block on that came a moment ago."""
+        return self.swarm.fresh(block) if self.swarm is not None else None
+
     def unwant(self) -> None:
         if self.swarm is not None:
             self.swarm.schedule.unwant(self.id)
@@ -96,22 +100,31 @@ class Reader:
             while at < end and reading.is_current:
                 stored = self._place.blocks()
                 blocks = stored.shape.blocks_for(at, end - at)[:CHUNK_BLOCKS]
-                missing = stored.missing(blocks.start, len(blocks))
-                here = (missing[0].start if missing else blocks.stop) - blocks.start
-                if missing and not here:
-                    await self._await_block(reading, stored, blocks.start)
+                chunk = reading.fresh(blocks.start)
+                if chunk is None:
+                    chunk = await self._stored(reading, stored, blocks)
+                if chunk is None:
                     continue
-                if missing:
-                    self._look_ahead(reading, stored, missing[0].start)
-                try:
-                    chunk = await asyncio.to_thread(stored.verified_read, blocks.start, here)
-                except (NotFound, ContentChanged):
-                    continue  # it was here a moment ago: it is looked for again
                 head = at - blocks.start * BLOCK_BYTES
                 part = chunk[head : head + end - at] if head or len(chunk) > end - at else chunk
                 at += len(part)
                 yield part
                 self._look_ahead(reading, stored, at // BLOCK_BYTES)
+
+    async def _stored(self, reading: Reading, stored: Blocks, blocks: range) -> bytes | None:
+        """The first of these blocks; None where it is worth looking again. Raises: as
+        _await_block."""
+        missing = stored.missing(blocks.start, len(blocks))
+        here = (missing[0].start if missing else blocks.stop) - blocks.start
+        if missing and not here:
+            await self._await_block(reading, stored, blocks.start)
+            return None
+        if missing:
+            self._look_ahead(reading, stored, missing[0].start)
+        try:
+            return await asyncio.to_thread(stored.verified_read, blocks.start, here)
+        except (NotFound, ContentChanged):
+            return None  # it was here a moment ago: it is looked for again
 
     @contextmanager
     def _reading(self, first_block: int, session: str | None) -> Iterator[Reading]:
@@ -150,5 +163,5 @@ class Reader:
             raise swarm.trouble
         if not swarm.schedule.can_come(block, 1) and self._place.is_taken_back():
             raise NotFound("it is no longer shared, and nobody who is here has the rest of it")
-        if not stored.has(block, 1):
+        if not stored.has(block, 1) and reading.fresh(block) is None:
             await swarm.arrival()

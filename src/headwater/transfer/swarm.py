@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from headwater.errors import (
@@ -18,13 +20,15 @@ from headwater.store.torrent import Torrent
 from headwater.transfer.client import BlockClient
 from headwater.transfer.port import Blocks
 from headwater.transfer.schedule import Ask, Command, Drop, Schedule
-from headwater.wire.ids import NodeId
+from headwater.wire.ids import BLOCK_BYTES, NodeId
 
 __all__ = ["Origin", "Swarm"]
 
 log = logging.getLogger(__name__)
 
 INFO_LATER_S = 0.5
+FRESH_BYTES = 2 * 1024 * 1024
+"""Of what came last for readers, kept in memory: they wait for no disk."""
 HERE = 0
 """Origin of what lay on this machine before."""
 
@@ -66,6 +70,8 @@ class Swarm:
         self._arrival = asyncio.Event()
         self._info_is_urgent = asyncio.Event()
         self._under_way: dict[int, asyncio.Task[None]] = {}
+        self._fresh: deque[tuple[int, bytes]] = deque()
+        """First block and proven bytes; the newest last."""
         self._nodes: list[NodeId | None] = [None]
         self._origin = bytearray(stored.shape.pieces)
 
@@ -98,6 +104,21 @@ class Swarm:
         """Wake everybody who waits in arrival()."""
         self._arrival.set()
         self._arrival = asyncio.Event()
+
+    def fresh(self, block: int) -> bytes | None:
+        """The bytes from this block on as far as they came in one piece, just now."""
+        for first, payload in reversed(self._fresh):
+            at = (block - first) * BLOCK_BYTES
+            if 0 <= at < len(payload):
+                return payload[at:]
+        return None
+
+    def _proven(self, ask: Ask, payload: bytes) -> None:
+        self._under_way.pop(ask.flight, None)  # it is not withdrawn any more: it is being stored
+        self._fresh.append((ask.first, payload))
+        while sum(len(payload) for _, payload in self._fresh) > FRESH_BYTES:
+            self._fresh.popleft()
+        self.announce_arrival()
 
     # Sources.
 
@@ -156,7 +177,11 @@ class Swarm:
         rooms = self._rooms_made
         try:
             await self._client.fetch(
-                self.stored, ask.node, ask.first, ask.count, for_reader=ask.for_reader
+                self.stored,
+                ask.node,
+                ask.first,
+                ask.count,
+                on_proven=partial(self._proven, ask) if ask.for_reader else None,
             )
         except NodeError as error:
             if isinstance(error, StorageFull) and not self._has_more_room(rooms):
