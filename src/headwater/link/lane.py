@@ -70,9 +70,7 @@ class Lane(asyncio.BufferedProtocol):
     @property
     def has_room(self) -> bool:
         """Whether one more stream of ours may be open."""
-        return len(self._streams) < MAX_LANE_STREAMS or (
-            sum(not self._is_their(number) for number in self._streams) < MAX_LANE_STREAMS
-        )
+        return sum(not self._is_their(each) for each in self._streams) < MAX_LANE_STREAMS
 
     def open_stream(self, priority: int = 0) -> LaneStream:
         """The other side sees it with the first byte. Raises: LinkClosed."""
