@@ -4,20 +4,10 @@ import { router } from "../router.svelte";
 import { livePlayer } from "./player.svelte";
 import type { Live } from "./types";
 
-let grownFrom: DOMRect | null = null;
-
-export function watchLive(live: Live, poster?: Element): void {
+export function watchLive(live: Live): void {
   const detail = { id: live.id };
   performance.mark("headwater:click", { detail });
   dispatchEvent(new CustomEvent("headwater:click", { detail }));
-  grownFrom = poster?.getBoundingClientRect() ?? null;
   livePlayer.open(live);
   router.go(`/live/${live.id}`);
-}
-
-/** Where the clicked card was. Taken once. */
-export function takeLiveOrigin(): DOMRect | null {
-  const rect = grownFrom;
-  grownFrom = null;
-  return rect;
 }
