@@ -19,7 +19,7 @@ from headwater.link import iroh_lane, lane_door
 from headwater.link import lane as lanes
 from headwater.link.iroh import IrohLink
 from headwater.link.iroh_lane import LANE_RETRY_S, MAX_LANE_MESSAGE_BYTES
-from headwater.link.lane import MAX_LANE_STREAMS, Lane
+from headwater.link.lane import MAX_LANE_STREAMS, MAX_QUEUED_BYTES, Lane
 from headwater.link.lane_door import LaneDoor, make_lane
 from headwater.link.lane_stream import DATA, END, MORE, RESET, WINDOW_BYTES, LaneStream
 from headwater.link.port import Link, LinkClosed, Stream
@@ -38,6 +38,8 @@ RUNS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 on_each_loop = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS.keys())
 Run = Callable[[Coroutine[Any, Any, None]], None]
 LIVE = LiveId(bytes(32))
+_RECORDS_BYTES = 32 * 1024
+"""What one more piece and the records around all of them may take."""
 
 
 class Raw:
@@ -397,6 +399,27 @@ def test_giving_a_stream_up_in_a_jam_drops_what_is_queued(run: Run) -> None:
                 await until(lambda: not client.is_writable)
                 late.reset()
             assert await client.closed == "jammed"
+
+    run(check())
+
+
+@on_each_loop
+def test_who_gives_up_an_answer_in_a_jam_keeps_the_lane(run: Run) -> None:
+    async def check() -> None:
+        async with pair() as (client, server), asyncio.TaskGroup() as group:
+            asking = client.open_stream()
+            await asking.write(b"?")
+            await asking.finish()
+            assert server._transport is not None
+            server._transport.pause_reading()
+            for _ in range(20):
+                group.create_task(_tries(client.open_stream().write(bytes(WINDOW_BYTES))))
+            await until(lambda: not client.is_writable)
+            assert client._transport is not None
+            assert client._transport.get_write_buffer_size() < MAX_QUEUED_BYTES + _RECORDS_BYTES
+            asking.reset()
+            assert not client.is_closed
+            client.close("enough")
 
     run(check())
 

@@ -133,7 +133,7 @@ class Lane(asyncio.BufferedProtocol):
         self._streams.pop(number, None)
 
     def reset(self, number: int) -> None:
-        """This side gave that stream up."""
+        """This side gave that stream up in the midst of writing."""
         self.forget(number)
         if self._transport and self._transport.get_write_buffer_size() > _JAM_BYTES:
             self.close("jammed")

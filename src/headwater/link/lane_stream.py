@@ -31,10 +31,10 @@ class Carrier(Protocol):
         """Have it pump when there is room again, in turn."""
 
     def forget(self, number: int) -> None:
-        """That stream is over on both sides."""
+        """That stream is over, or needs nothing more of this side."""
 
     def reset(self, number: int) -> None:
-        """This side gave that stream up."""
+        """This side gave that stream up in the midst of writing."""
 
 
 class LaneStream:
@@ -129,7 +129,9 @@ class LaneStream:
             if not self._is_over:
                 if self._is_known:
                     self._say(RESET)
-                self._lane.reset(self._number)
+                # Who asked and gives up the answer has nothing queued that others would wait for.
+                give_up = self._lane.forget if self._is_finished else self._lane.reset
+                give_up(self._number)
             self.fail(LinkClosed("closed by this node"))
 
     def _raise_failure(self) -> None:
