@@ -539,7 +539,7 @@ def test_pushes_move_to_the_lane_and_back_when_it_is_lost_and_no_part_is() -> No
             asyncio.TaskGroup() as group,
         ):
             ring, clock = Ring(), asyncio.get_running_loop().time
-            children = Children(LIVE, 1, ring, group, LiveCounters(), LiveLimits(), clock)
+            children = Children(LIVE, 1, ring, group, LiveCounters(), LiveLimits(), 1e9, clock)
             taken: list[tuple[int, bool]] = []
             takers = [group.create_task(take(far, taken, by_lane=each)) for each in (False, True)]
             children.start(Neighbour(near), 0, 0)  # type: ignore[arg-type]

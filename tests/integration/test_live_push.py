@@ -12,7 +12,7 @@ from headwater.link.port import Link, LinkClosed, Stream
 from headwater.live.children import Children
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
-from headwater.live.part import LivePart, read_head
+from headwater.live.part import LivePart, read_pushed
 from headwater.live.ring import Ring
 from headwater.wire.frames import HEADER_BYTES, decode, frame_length
 from headwater.wire.ids import LiveId, NodeId
@@ -21,6 +21,7 @@ from headwater.wire.messages import request_decoder
 
 LIVE = LiveId(bytes(32))
 LARGE = 100_000
+PATIENCE_S = 0.5
 
 
 class Clock:
@@ -47,7 +48,10 @@ class World:
     def __init__(self, near: MemoryLink, far: Link, group: asyncio.TaskGroup) -> None:
         self.far, self.clock, self.ring = far, Clock(), Ring()
         self.counters = LiveCounters()
-        self.children = Children(LIVE, 1, self.ring, group, self.counters, LiveLimits(), self.clock)
+        limits = LiveLimits()
+        self.children = Children(
+            *(LIVE, 1, self.ring, group, self.counters, limits, PATIENCE_S, self.clock)
+        )
         self.neighbour = FakeNeighbour(near)
 
     def start(self, first: int) -> None:
@@ -79,11 +83,14 @@ async def world() -> AsyncIterator[World]:
 
 
 async def take(stream: Stream, count: int, *, says_so: bool = True) -> list[int]:
-    """Read so many parts: their numbers."""
+    """Read so many parts: their numbers; -1 - number of one that is left out."""
     seqs: list[int] = []
     for _ in range(count):
-        head = await read_head(stream)
+        head = await read_pushed(stream)
         assert head is not None
+        if isinstance(head, int):
+            seqs.append(-1 - head)
+            continue
         assert len(await stream.read_exact(head.info.size_bytes)) == head.info.size_bytes
         seqs.append(head.info.seq)
         if says_so:
@@ -216,6 +223,45 @@ def test_a_child_that_gives_the_stream_up_gets_no_other() -> None:
             w.clock.now += 60.0
             assert w.children.check(w.clock.now) == []
             assert w.counters.children_skipped == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_waited_too_long_is_left_out_but_the_init_never() -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            w.start(0)
+            w.push(part(0), part(1), part(2))
+            w.clock.now += PATIENCE_S + 0.01
+            stream_ = await w.pushed()
+            assert await take(stream_, 3) == [0, -2, -3]
+            w.push(part(3))
+            assert await take(stream_, 1) == [3]
+            assert w.counters.parts_left_out == 2
+            ((feed, _),) = w.children._feeds.values()
+            await until(lambda: feed._bytes == 0)
+
+    asyncio.run(scenario())
+
+
+def test_what_the_child_has_already_is_left_out_whether_it_waits_or_comes_later() -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            child = w.neighbour.node
+            w.start(0)
+            w.push(part(0), part(1), part(2))
+            w.children.leave_out(child, [1, 5])
+            stream_ = await w.pushed()
+            assert await take(stream_, 3) == [0, -2, 2]
+            w.push(part(3))
+            assert await take(stream_, 1) == [3]
+            w.children.leave_out(child, [2, 3])
+            w.push(part(4), part(5), part(6))
+            assert await take(stream_, 3) == [4, -6, 6]
+            ((feed, _),) = w.children._feeds.values()
+            assert len(feed._had) == 1  # until the next word on what it has
+            w.children.leave_out(child, [6])
+            assert not feed._had
 
     asyncio.run(scenario())
 

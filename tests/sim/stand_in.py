@@ -45,6 +45,9 @@ class Star:
     def part_repeated(self, seq: int, source: NodeId, now: float) -> None:
         pass
 
+    def left_out(self, seq: int, source: NodeId, now: float) -> None:
+        pass
+
     def is_wanted(self, info: PartInfo, now: float) -> bool:
         return info.seq not in self._held
 
@@ -60,6 +63,7 @@ class Star:
             self._next += 1
         return True
 
+    def suspected(self, node: NodeId, now: float) -> None: ...
     def pulled(self, node: NodeId, seqs: tuple[int, ...], now: float) -> None: ...
     def backlog(self, node: NodeId, stripe: int, delay_s: float, now: float) -> None: ...
     def uplink(self, slots: int, now: float) -> None: ...

@@ -13,7 +13,7 @@ from headwater.errors import NodeError, RemoteProtocolError
 from headwater.link.port import LinkClosed, Stream
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
-from headwater.live.part import Head, LivePart, read_head
+from headwater.live.part import Head, LivePart, read_pushed
 from headwater.live.port import Neighbour
 from headwater.live.pull import pull
 from headwater.wire.ids import LiveId, NodeId
@@ -28,8 +28,8 @@ PULL_S = 10.0
 
 
 class Arrivals:
-    """Of one live. The first three functions are the session's: `take` gets each part once,
-    `repeated` what was pushed and is not wanted."""
+    """Of one live. The first four functions are the session's: `take` gets each part once,
+    `repeated` what was pushed and is not wanted, `left_out` what a parent does not push."""
 
     def __init__(
         self,
@@ -38,13 +38,14 @@ class Arrivals:
         is_wanted: Callable[[PartInfo], bool],
         take: Callable[[LivePart, NodeId, bool], None],
         repeated: Callable[[int, NodeId], None],
+        left_out: Callable[[int, NodeId], None],
         counters: LiveCounters,
         limits: LiveLimits,
         clock: Callable[[], float],
     ) -> None:
         self._live, self._key, self._clock = live, key, clock
         self._is_wanted, self._take, self._counters = is_wanted, take, counters
-        self._repeated = repeated
+        self._repeated, self._left_out = repeated, left_out
         self._allowance = Allowance(limits.parts_per_s, limits.parts_burst, clock())
         self._room = limits.receiving_bytes
         self._has_room = asyncio.Event()
@@ -53,13 +54,19 @@ class Arrivals:
         """Take parts off a push stream until it ends. Raises: LinkClosed; RemoteProtocolError
         when it carries something else."""
         while True:
-            head = await read_head(stream)
-            if head is None:
+            came = await read_pushed(stream)
+            if came is None:
                 return
             neighbour.heard()
-            if head.info.live != self._live or head.info.seq % stripes != stripe:
+            seq = came if isinstance(came, int) else came.info.seq
+            if seq % stripes != stripe:
                 raise RemoteProtocolError("a part came on the wrong stream")
-            await self._read(head, stream, neighbour.node, is_pushed=True)
+            if isinstance(came, int):
+                self._left_out(came, neighbour.node)
+                continue
+            if came.info.live != self._live:
+                raise RemoteProtocolError("a part of another live came")
+            await self._read(came, stream, neighbour.node, is_pushed=True)
             await asyncio.sleep(0)  # those who pass it on go first
             await stream.write(_TAKEN)
 

@@ -29,10 +29,12 @@ class Children:
         group: asyncio.TaskGroup,
         counters: LiveCounters,
         limits: LiveLimits,
+        patience_s: float,
         clock: Callable[[], float],
     ) -> None:
         self._live, self._stripes, self._ring, self._group = live, stripes, ring, group
         self._counters, self._limits, self._clock = counters, limits, clock
+        self._patience_s = patience_s
         self._feeds: dict[tuple[NodeId, int], tuple[ChildFeed, asyncio.Task[None]]] = {}
         self._told: dict[tuple[NodeId, int], float] = {}
 
@@ -44,7 +46,9 @@ class Children:
         says: who needs what is older asks for it."""
         self.stop(neighbour.node, stripe)
         push = Push(self._live, stripe)
-        feed = ChildFeed(neighbour, push, self._counters, self._limits, self._clock)
+        feed = ChildFeed(
+            *(neighbour, push, self._counters, self._limits, self._patience_s, self._clock)
+        )
         for part in self._of(stripe, self._first_in_time(first)):
             feed.put(part)
         name = f"live.push.{short_id(neighbour.node)}.{stripe}"
@@ -69,6 +73,13 @@ class Children:
             found = self._feeds.get((node, stripe))
             if found is not None:
                 found[0].put(part)
+
+    def leave_out(self, node: NodeId, seqs: Sequence[int]) -> None:
+        """This child has these parts already."""
+        for stripe in {seq % self._stripes for seq in seqs}:
+            found = self._feeds.get((node, stripe))
+            if found is not None:
+                found[0].spare(seq for seq in seqs if seq % self._stripes == stripe)
 
     def check(self, now: float) -> list[tuple[NodeId, int, float]]:
         """Skip those that are too slow. Returns whose backlog has changed: child, stripe,

@@ -25,6 +25,8 @@ class LiveCounters:
     parts_skipped: int = 0
     """Missed their deadline: players went on at a later keyframe."""
     parts_pushed: int = 0
+    parts_left_out: int = 0
+    """Not pushed to a child that had them already, or would have had them too late."""
     bytes_received: int = 0
     bytes_pushed: int = 0
     bytes_pulled: int = 0

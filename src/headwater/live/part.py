@@ -2,8 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec.msgpack import Decoder
 
 from headwater.errors import RemoteProtocolError
 from headwater.link.port import Stream
@@ -15,10 +17,12 @@ from headwater.wire.live import (
     check_signature,
     part_decoder,
     part_info,
+    pushed_decoder,
 )
 
-__all__ = ["Head", "LivePart", "read_head", "stored_part"]
+__all__ = ["Head", "LivePart", "read_head", "read_pushed", "stored_part"]
 
+T = TypeVar("T")
 MAX_HEAD_BYTES = 512
 """A part's header, framed, takes about 220."""
 
@@ -63,6 +67,26 @@ class Head:
 
 async def read_head(stream: Stream) -> Head | None:
     """The next part's; None where the stream ends. Raises: LinkClosed, RemoteProtocolError."""
+    found = await _read(stream, part_decoder)
+    return None if found is None else _head(*found)
+
+
+async def read_pushed(stream: Stream) -> Head | int | None:
+    """Off a push stream: a part's, or the number of one that is left out; None where the stream
+    ends. Raises: LinkClosed, RemoteProtocolError."""
+    found = await _read(stream, pushed_decoder)
+    if found is None:
+        return None
+    came, encoded = found
+    return came if isinstance(came, int) else _head(came, encoded)
+
+
+def _head(part: Part, encoded: bytes) -> Head:
+    return Head(part_info(part), part, encoded)
+
+
+async def _read(stream: Stream, decoder: Decoder[T]) -> tuple[T, bytes] | None:
+    """A frame, and its bytes."""
     start = await stream.read(frames.HEADER_BYTES)
     if not start:
         return None
@@ -71,8 +95,7 @@ async def read_head(stream: Stream) -> Head | None:
     if size > MAX_HEAD_BYTES:
         raise RemoteProtocolError(f"a part's header of {size} bytes was announced")
     body = await stream.read_exact(size)
-    part = frames.decode(body, part_decoder)
-    return Head(part_info(part), part, start + body)
+    return frames.decode(body, decoder), start + body
 
 
 def stored_part(encoded: bytes, payload: bytes) -> LivePart | None:

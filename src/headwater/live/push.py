@@ -6,6 +6,9 @@ parts it has; the age of the oldest that it has not is the backlog. When that pa
 the stream is reset, which drops what is queued inside QUIC as well, and another one goes on at the
 newest keyframe. A slow child thus costs nobody else time or memory.
 
+What has waited here for long, or has reached the child another way, would come for nothing and make
+the next parts later: only its number is sent.
+
 The first stream is one of QUIC's, which is there at once. When the link has its lane and nothing is
 under way, the next goes on there, at a third of the cost; what a lost lane had under way is pushed
 again.
@@ -13,7 +16,7 @@ again.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from headwater.link.port import LaneLost, LinkClosed, Stream
@@ -37,10 +40,11 @@ class ChildFeed:
         push: Push,
         counters: LiveCounters,
         limits: LiveLimits,
+        patience_s: float,
         clock: Callable[[], float],
     ) -> None:
         self._neighbour, self._push, self._clock = neighbour, push, clock
-        self._counters, self._limits = counters, limits
+        self._counters, self._limits, self._patience_s = counters, limits, patience_s
         self._waiting: deque[tuple[LivePart, float]] = deque()
         self._sent: deque[tuple[LivePart, float]] = deque()
         """Written, and not said to have come; with when they were put, like those waiting."""
@@ -55,6 +59,10 @@ class ChildFeed:
         self._is_on_lane = False
         self._least_group = 0
         """Parts of older groups are left out."""
+        self._had: set[int] = set()
+        """Parts that the child has already, newer than `_last`..."""
+        self._last = -1
+        """...the one that was written last."""
 
     def put(self, part: LivePart) -> None:
         """Push it, after what was put before."""
@@ -64,6 +72,10 @@ class ChildFeed:
         self._waiting.append((part, self._clock()))
         self._bytes += len(part.frame)
         self._has_work.set()
+
+    def spare(self, seqs: Iterable[int]) -> None:
+        """The child has these already."""
+        self._had = {seq for seq in (*self._had, *seqs) if seq > self._last}
 
     def delay_s(self, now: float) -> float:
         """How long the oldest part has been on its way, beyond what the way itself takes."""
@@ -133,6 +145,13 @@ class ChildFeed:
                 await self._has_work.wait()
                 continue
             part, since = self._waiting.popleft()
+            self._last = part.seq
+            is_late = self._clock() - since > self._patience_s and not part.info.is_init
+            if is_late or part.seq in self._had:
+                self._bytes -= len(part.frame)
+                self._counters.parts_left_out += 1
+                await stream.write(encode(part.seq))
+                continue
             self._sent.append((part, since))
             await stream.write(part.frame)
             self._counters.parts_pushed += 1

@@ -34,13 +34,14 @@ from headwater.overlay.commands import (
     Drop,
     Forget,
     Forward,
+    LeaveOut,
     Pull,
     Send,
     Skip,
     StartPush,
     StopPush,
 )
-from headwater.overlay.overlay import Overlay
+from headwater.overlay.overlay import DEFAULT, Overlay
 from headwater.overlay.report import Report
 from headwater.wire.frames import encode
 from headwater.wire.ids import LiveId, NodeId, short_id
@@ -120,7 +121,7 @@ class Session:
         )
         key = Ed25519PublicKey.from_public_bytes(entry.stream_key)
         self._arrivals = Arrivals(
-            *(self.live, key, self._is_wanted, self._take, self._repeated),
+            *(self.live, key, self._is_wanted, self._take, self._repeated, self._left_out),
             *(around.counters, around.limits, around.clock),
         )
         self._asking = Asking(
@@ -147,7 +148,9 @@ class Session:
             self._group = group
             self._children = Children(
                 *(self.live, self.entry.stripes, self.shelf.ring, group),
-                *(around.counters, around.limits, around.clock),
+                *(around.counters, around.limits),
+                DEFAULT.patience_s(self.entry.stripes, self.entry.part_ms / 1000),
+                around.clock,
             )
             group.create_task(self.shelf.run(), name="live.shelf")
             if not self.is_source:
@@ -300,6 +303,12 @@ class Session:
         self._overlay.part_repeated(seq, node, self._clock())
         self._act()
 
+    def _left_out(self, seq: int, node: NodeId) -> None:
+        try:
+            self._overlay.left_out(seq, node, self._clock())
+        finally:
+            self._act()
+
     def _keep(self, part: LivePart) -> None:
         self.shelf.add(part)
         if self.newest is None or part.seq > self.newest.seq:
@@ -364,6 +373,8 @@ class Session:
                 part = self.shelf.ring.get(seq)
                 if part is not None:
                     self._children.push(part, nodes)
+            case LeaveOut(node, seqs):
+                self._children.leave_out(node, seqs)
             case StartPush(node, stripe, first):
                 neighbour = self._around.neighbours.get(node)
                 if neighbour is not None:

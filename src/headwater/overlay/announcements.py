@@ -6,6 +6,7 @@ when the sender got that part, to the precision of a part's way between two node
 import math
 
 from headwater.overlay.capacity import Capacity
+from headwater.overlay.commands import LeaveOut
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
@@ -51,6 +52,12 @@ class Announcements:
             for node in targets:
                 self._common.send(node, message)
 
+    def came(self, seq: int, source: NodeId | None) -> None:
+        """A part is here: its stripe's parent need not push it any more, if it has not yet."""
+        feed = self._feeds[seq % self._common.stripes]
+        if feed.parent is not None and feed.parent != source and seq > feed.pushed:
+            self._common.send(feed.parent, self._message())
+
     def targets(self) -> tuple[NodeId, ...]:
         """Who is told what we have, and what is free here."""
         if self._to is None:
@@ -90,8 +97,13 @@ class Announcements:
         edge = message.edge
         if edge < partner.edge and bits == partner.bits:
             return False
-        partner.announced(edge, bits, now)
+        is_news = edge > partner.edge
+        fresh = partner.announced(edge, bits, now)
         own = common.window.edge
+        if edge - own < TOLD_PARTS:
+            self._leave_out(partner.node, edge, fresh)
+        if not is_news:
+            return edge > own
         if edge > own:
             if own >= 0 and edge - own < TOLD_PARTS:
                 self._await(partner, edge, now)
@@ -100,6 +112,21 @@ class Announcements:
         if came is not None:
             partner.was_late(edge % common.stripes, now - came)
         return False
+
+    def _leave_out(self, node: NodeId, edge: int, fresh: int) -> None:
+        """What a child has got elsewhere."""
+        common = self._common
+        stripes = self._capacity.stripes_of(node)
+        if not stripes:
+            return
+        found: list[int] = []
+        while fresh:
+            behind = fresh.bit_length() - 1
+            fresh ^= 1 << behind
+            if (edge - behind) % common.stripes in stripes:
+                found.append(edge - behind)
+        if found:
+            common.out.append(LeaveOut(node, tuple(found)))
 
     def _await(self, partner: Partner, seq: int, now: float) -> None:
         if len(self._awaited) >= self._common.limits.probes:

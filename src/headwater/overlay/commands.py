@@ -12,6 +12,7 @@ __all__ = [
     "Drop",
     "Forget",
     "Forward",
+    "LeaveOut",
     "Pull",
     "Send",
     "Skip",
@@ -34,6 +35,15 @@ class Forward:
 
     seq: int
     nodes: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """This child has these parts already: where they are still to be pushed to it, a word in their
+    place will do."""
+
+    node: NodeId
+    seqs: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +115,6 @@ class Drop:
     hostile: bool
 
 
-Command = Send | Forward | StartPush | StopPush | Pull | Deliver | Skip | Forget | Dial | Drop
+Command = (
+    Send | Forward | LeaveOut | StartPush | StopPush | Pull | Deliver | Skip | Forget | Dial | Drop
+)

@@ -20,6 +20,8 @@ class Feed:
     """When the parent accepted us."""
     pushed: int = -1
     """The newest part that the parent has pushed, or the one before the first we asked for."""
+    words: int = 0
+    """Parts that the parent has left out since it pushed one."""
     is_silent: bool = False
     """The parent's next part is overdue though it exists."""
     silent_at: float = 0.0

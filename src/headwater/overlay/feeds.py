@@ -31,6 +31,8 @@ WALK_S = 0.5
 """Between two questions to nodes that say that they are full: for the names they answer with."""
 RETIRE_S = 1.0
 """A former parent is let go after that even if the new one has not flowed yet."""
+MAX_WORDS = 2
+"""Parts in a row that a parent may leave out."""
 LOOP_S = 3.0
 KEY_WEIGHT = 1.5
 """A keyframe's part takes a parent's uplink that much longer than the mean part."""
@@ -87,7 +89,7 @@ class Feeds:
         feed.path = (node, *(NodeId(each) for each in ancestors))
         feed.is_silent = feed.has_flowed = False
         feed.leave_by, feed.better, feed.climbing = math.inf, None, 0
-        feed.pushed = feed.asked_first - common.stripes
+        feed.pushed, feed.words = feed.asked_first - common.stripes, 0
         feed.missed = range(feed.asked_first, self._repair.told() + 1, common.stripes)
         feed.hinted = ()
         partner.free = max(0, partner.free - 1)
@@ -189,12 +191,19 @@ class Feeds:
         if feed.parent != partner.node or seq <= feed.pushed:
             return False
         tells = feed.has_flowed and not feed.makes_up(seq, now, self._common.limits.jump_s)
-        feed.pushed = seq
+        feed.pushed, feed.words = seq, 0
         feed.is_silent, feed.has_flowed = False, True
         if feed.retiring is not None:
             self._let_go(feed.retiring, feed.index)
             feed.retiring, feed.retire_at = None, math.inf
         return tells
+
+    def left_out(self, partner: Partner, seq: int) -> None:
+        """The parent does not push this part, which is here: it lives. One that says so again and
+        again leaves its work to others, and counts as silent."""
+        feed = self.feeds[seq % self._common.stripes]
+        if feed.parent == partner.node and seq > feed.pushed and feed.words < MAX_WORDS:
+            feed.pushed, feed.words, feed.is_silent = seq, feed.words + 1, False
 
     # Looking.
 

@@ -109,6 +109,9 @@ class Limits:
     """Of an uplink that is given out as slots; the rest is for repair, control and bursts."""
 
     # Capacity.
+    push_wait_s: float = 0.5
+    """A part that waited so long to be sent to a child is left out: it has been pulled elsewhere by
+    then, or soon will be, and what comes late as well only makes the next ones later."""
     backlog_s: float = 0.15
     """A part that waits so long to be sent, and until the next of its stripe comes, says that the
     child or our uplink is too slow..."""
@@ -133,3 +136,7 @@ class Limits:
     """...and so many more at a time: 16 stripes, four times over."""
     useless_parts: int = 64
     """Pushed parts in 10 s that we had from the same node already, or never asked for."""
+
+    def patience_s(self, stripes: int, part_s: float) -> float:
+        """push_wait_s, or when parts are so long that the next of a stripe comes later: then."""
+        return max(self.push_wait_s, (stripes + 1) * part_s)

@@ -41,7 +41,7 @@ from headwater.wire.live import (
     Unsubscribe,
 )
 
-__all__ = ["Overlay"]
+__all__ = ["DEFAULT", "Overlay"]
 
 CHECK_S = 0.02
 """Between two looks at feeds and holes: many become due within a moment."""
@@ -49,6 +49,7 @@ FORGET_STEP_PARTS = 32
 OVERSLEPT_S = 1.0
 """A timer that late says that this very node stood still, not the others."""
 DEFAULT = Limits()
+"""Of every overlay that is not given others."""
 
 
 class Overlay:
@@ -154,9 +155,7 @@ class Overlay:
             return
         if self._has_left:
             return
-        limits = self._common.limits
-        if partner.counts(now, limits.messages_per_s) > limits.messages_burst:
-            raise RemoteProtocolError("more messages about a live than it can need")
+        self._count(partner, now)
         if isinstance(message, LiveHave):
             if self._announcements.heard(partner, message, now):
                 self._told_of_more(message.edge, now)
@@ -165,6 +164,11 @@ class Overlay:
         self._partners.look(now)
         if self._feeds.are_wanting():
             self._wake(now)
+
+    def _count(self, partner: Partner, now: float) -> None:
+        limits = self._common.limits
+        if partner.counts(now, limits.messages_per_s) > limits.messages_burst:
+            raise RemoteProtocolError("more messages about a live than it can need")
 
     def _receive_rare(self, partner: Partner, message: LiveMessage, now: float) -> None:
         if isinstance(message, LiveJoin):
@@ -242,6 +246,16 @@ class Overlay:
         elif self._feeds.pushed(partner, seq, now):
             self._common.cadence.repeated(seq, now)
 
+    def left_out(self, seq: int, source: NodeId, now: float) -> None:
+        """A word came in place of a part that was to be pushed. Raises: RemoteProtocolError when
+        there are more of them than there can be parts."""
+        partner = self._common.partners.get(source)
+        if partner is not None:
+            self._count(partner, now)
+            if self._common.window.has(seq):
+                self._feeds.left_out(partner, seq)
+            self._wake(now)
+
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
     ) -> bool:
@@ -270,6 +284,7 @@ class Overlay:
             common.counters.pulled_parts += not is_pushed
         self._repair.arrived(seq)
         self._children.forward(seq, source, is_newest=is_newest)
+        self._announcements.came(seq, source)
         self._moved_on(info, edge, now)
         if is_newest:
             self._announcements.edge_grew(seq, now)

@@ -74,10 +74,14 @@ class Partner:
         behind = (self.edge - stripe) % self.stripes
         return self.edge >= 0 and bool(self.bits >> behind & (1 | 1 << self.stripes))
 
-    def announced(self, edge: int, bits: int, now: float) -> None:
-        if edge > self.edge:
+    def announced(self, edge: int, bits: int, now: float) -> int:
+        """Returns what is new of it: bit i, `edge - i`."""
+        ahead = edge - self.edge
+        if ahead > 0:
             self.heard_at = now
+        known = self.bits << min(ahead, bits.bit_length()) if ahead > 0 else self.bits >> -ahead
         self.edge, self.bits, self.told_us_at = edge, bits, now
+        return bits & ~known
 
     def pushed(self, seq: int, now: float, width: int) -> None:
         """It gave us this part: it has it."""

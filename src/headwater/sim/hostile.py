@@ -40,6 +40,11 @@ def _replay(simulation: Simulation, peer: Peer) -> None:
     peer.replays = REPLAYED_PARTS // stripes * stripes
 
 
+def _excuse(simulation: Simulation, peer: Peer) -> None:
+    """It says of every part that it leaves it out."""
+    peer.excuses = True
+
+
 def _boast(simulation: Simulation, peer: Peer) -> None:
     peer.core.uplink(max(peer.slots, 4) * BOAST, simulation.clock.now)
     peer.flush()
@@ -81,6 +86,7 @@ BEHAVIOURS: dict[str, Callable[[Simulation, Peer], None]] = {
     "withhold": _withhold,
     "freeze": _freeze,
     "replay": _replay,
+    "excuse": _excuse,
     "boast": _boast,
     "ancestors": _lie_about_ancestors,
     "flood": _flood,

@@ -14,11 +14,16 @@ REPAIR, PUSH, BURST = range(3)
 joiner asks for can wait."""
 
 
+WORD_BYTES = 10
+"""What is sent in place of a part that is left out."""
+
+
 class Parcel(NamedTuple):
     """A part on its way to a neighbour, or the end of an answer to GetParts.
 
     `ticket`: of a pushed part the number of its stream, of an answer the number of the question.
-    `kind`: what goes before what. `is_end`: the answer is complete; it carries no part."""
+    `kind`: what goes before what. `is_end`: the answer is complete; it carries no part. `is_word`:
+    a pushed part was left out, and this tells so."""
 
     seq: int
     size_bytes: int
@@ -28,6 +33,11 @@ class Parcel(NamedTuple):
     kind: int
     is_end: bool = False
     is_forged: bool = False
+    is_word: bool = False
+
+    def as_word(self) -> "Parcel":
+        """In place of it."""
+        return self._replace(size_bytes=WORD_BYTES, is_word=True)
 
     @property
     def is_push(self) -> bool:
@@ -49,6 +59,7 @@ class Station(Protocol):
 
     def linked(self, link: "Link") -> None: ...
     def unlinked(self, link: "Link") -> None: ...
+    def lane_lost(self, link: "Link") -> None: ...
     def message_came(self, link: "Link", message: LiveMessage) -> None: ...
     def part_came(self, link: "Link", parcel: Parcel) -> None: ...
     def parts_asked(self, link: "Link", ticket: int, seqs: tuple[int, ...]) -> None: ...
@@ -77,13 +88,14 @@ class Flow:
 class Link:
     """What `owner` holds of its connection with `far`; `other` is the end over there.
 
-    `pushes`: the number of the stream that is open to it, by stripe. `asked`: what was asked of it,
-    by the question's number. `stream_s`, `control_s`: when the last of each stream arrives there:
-    nothing overtakes within a stream."""
+    `pushes`: the number of the stream that is open to it, by stripe. `spared`: parts that it has
+    already. `asked`: what was asked of it, by the question's number. `stream_s`, `control_s`: when
+    the last of each stream arrives there: nothing overtakes within a stream. `has_lane`: pushes go
+    by a connection of their own, whose end is seen at once."""
 
     __slots__ = (
-        *("owner", "far", "far_id", "other", "delay_s", "is_up", "is_cut"),
-        *("control_s", "stream_s", "pushes", "asked", "flow"),
+        *("owner", "far", "far_id", "other", "delay_s", "is_up", "is_cut", "has_lane"),
+        *("control_s", "stream_s", "pushes", "spared", "asked", "flow"),
     )
     other: "Link"
 
@@ -91,9 +103,10 @@ class Link:
         self.owner, self.far, self.delay_s = owner, far, delay_s
         self.far_id = far.id
         self.is_up = True
-        self.is_cut = False
+        self.is_cut = self.has_lane = False
         self.control_s = 0.0
         self.stream_s: dict[int, float] = {}
         self.pushes: dict[int, int] = {}
+        self.spared: set[int] = set()
         self.asked: dict[int, tuple[int, ...]] = {}
         self.flow = Flow(self)

@@ -8,6 +8,9 @@
   them. A link carries both ways once it is there.
 * A process that ends properly closes its links; of one that does not, its neighbours hear nothing
   and give the link up after `SILENCE_S`.
+* What is pushed goes by a TCP connection beside the link, where the dialled side can be reached so:
+  not behind NAT. A process that is killed takes it with it, and whom it fed knows at once that
+  something is wrong; from a machine without power nothing comes at all.
 """
 
 from math import hypot, sqrt
@@ -68,6 +71,7 @@ class Network:
             return
         delay_s = self.delay_s(a, b)
         mine, theirs = Link(a, b, delay_s), Link(b, a, delay_s)
+        mine.has_lane = theirs.has_lane = not b.is_nat
         mine.other, theirs.other = theirs, mine
         a.links[b.id], b.links[a.id] = mine, theirs
         b.linked(theirs)
@@ -94,6 +98,12 @@ class Network:
         """It says nothing any more: killed, or asleep."""
         for link in station.links.values():
             self._cut(link.other)
+
+    def end_lanes(self, station: Station) -> None:
+        """Its connections end with it: those whom it fed hear of it."""
+        for link in station.links.values():
+            if link.has_lane and link.pushes:
+                self.clock.at(self.clock.now + link.delay_s, link.far.lane_lost, link.other)
 
     def cut(self, link: Link) -> None:
         """Nothing comes through any more, either way."""

@@ -12,12 +12,14 @@ from headwater.overlay.commands import (
     Drop,
     Forget,
     Forward,
+    LeaveOut,
     Pull,
     Send,
     Skip,
     StartPush,
     StopPush,
 )
+from headwater.overlay.overlay import DEFAULT
 from headwater.sim.clock import Clock
 from headwater.sim.link import BURST, PUSH, REPAIR, Flow, Link, Parcel
 from headwater.sim.network import Network
@@ -54,9 +56,11 @@ class Core(Protocol):
     def candidates(self, nodes: Sequence[NodeId], now: float) -> None: ...
     def connected(self, node: NodeId, rtt_s: float | None, now: float) -> None: ...
     def disconnected(self, node: NodeId, now: float) -> None: ...
+    def suspected(self, node: NodeId, now: float) -> None: ...
     def receive(self, node: NodeId, message: LiveMessage, now: float) -> None: ...
     def is_wanted(self, info: PartInfo, now: float) -> bool: ...
     def part_repeated(self, seq: int, source: NodeId, now: float) -> None: ...
+    def left_out(self, seq: int, source: NodeId, now: float) -> None: ...
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
     ) -> bool: ...
@@ -83,12 +87,12 @@ class Peer:
     """`parents`: who opened a stream to it last, by stripe, as the simulation knows it. `lag_s`: it
     takes so long for a part. `slept_s`: in all. What hostile ones do: `mask` tells what
     it says instead (None for nothing), `withholds` a stripe, `forges` parts, `is_frozen` takes
-    none any more, `replays` parts that are so many older."""
+    none any more, `replays` parts that are so many older, `excuses` itself from pushing."""
 
     __slots__ = (
         *("world", "id", "is_source", "place", "side", "is_nat", "uplink_bps", "slots"),
         *("core", "links", "banned", "uplink", "player", "parents", "held", "edge"),
-        *("is_alive", "is_hostile", "is_viewer", "began_s", "fed_s"),
+        *("is_alive", "is_hostile", "is_viewer", "began_s", "fed_s", "excuses"),
         *(
             "_allowed",
             "asleep",
@@ -124,7 +128,11 @@ class Peer:
         self.links: dict[NodeId, Link] = {}
         self.banned: set[NodeId] = set()
         self.uplink = Uplink(
-            world.clock, max(uplink_bps, 1.0) / 8, world.network.sent, self._backlog
+            world.clock,
+            max(uplink_bps, 1.0) / 8,
+            DEFAULT.patience_s(world.stripes, world.stream.form.part_s),
+            world.network.sent,
+            self._backlog,
         )
         self.player = Player()
         self.parents: dict[int, Peer] = {}
@@ -139,6 +147,7 @@ class Peer:
         self.forges = False
         self.withholds = -1
         self.replays = 0
+        self.excuses = False
         self.is_frozen = False
         self.lag_s = 0.0
         self.died_s = NEVER
@@ -153,6 +162,7 @@ class Peer:
         self._act: dict[type, Callable[..., None]] = {
             Send: self._send,
             Forward: self._forward,
+            LeaveOut: self._leave_out,
             StartPush: self._start_push,
             StopPush: self._stop_push,
             Pull: self._pull,
@@ -179,8 +189,11 @@ class Peer:
         for link in list(self.links.values()):
             self.world.network.close(link)
 
-    def kill(self) -> None:
+    def kill(self, *, with_machine: bool = False) -> None:
+        """The process, or the machine that it runs on."""
         self._end()
+        if not with_machine:
+            self.world.network.end_lanes(self)
         self.world.network.vanish(self)
 
     def _end(self) -> None:
@@ -230,6 +243,11 @@ class Peer:
         self.core.disconnected(link.far_id, now)
         self.flush()
 
+    def lane_lost(self, link: Link) -> None:
+        if self.is_alive and link.is_up and self.asleep is None:
+            self.core.suspected(link.far_id, self.world.clock.now)
+            self.flush()
+
     def message_came(self, link: Link, message: LiveMessage) -> None:
         if not self.is_alive or not link.is_up:
             return
@@ -253,7 +271,9 @@ class Peer:
             self._answered(link, parcel.ticket)
             return
         world = self.world
-        if parcel.is_forged:
+        if parcel.is_word:
+            self._missed(link, parcel.seq)
+        elif parcel.is_forged:
             world.tally.forged_refused += 1
             self._ban(link)
             self.flush()
@@ -313,6 +333,14 @@ class Peer:
                 self._put(link.flow, seq, ticket, kind)
         end = Parcel(0, END_BYTES, now, 0, ticket, kind, True)
         self.uplink.put(link.flow, end)
+
+    def _missed(self, link: Link, seq: int) -> None:
+        try:
+            self.core.left_out(seq, link.far_id, self.world.clock.now)
+        except RemoteProtocolError:
+            self.world.tally.protocol_errors += 1
+            self._ban(link)
+        self.flush()
 
     def _answered(self, link: Link, ticket: int) -> None:
         seqs = link.asked.pop(ticket, None)
@@ -385,6 +413,11 @@ class Peer:
                 if ticket is not None:
                     self._put(link.flow, seq, ticket, PUSH)
 
+    def _leave_out(self, command: LeaveOut) -> None:
+        link = self.links.get(command.node)
+        if link is not None:
+            link.spared.update(command.seqs)
+
     def _put(self, flow: Flow, seq: int, ticket: int, kind: int) -> None:
         world = self.world
         stripe = seq % world.stripes
@@ -393,10 +426,10 @@ class Peer:
         if self.replays and kind == PUSH:
             seq = max(seq - self.replays, stripe)
         size_bytes = world.stream.infos[seq].size_bytes + PART_HEAD_BYTES
-        now = world.clock.now
-        self.uplink.put(
-            flow, Parcel(seq, size_bytes, now, stripe, ticket, kind, False, self.forges)
-        )
+        parcel = Parcel(seq, size_bytes, world.clock.now, stripe, ticket, kind, False, self.forges)
+        if self.excuses and kind == PUSH:
+            parcel = parcel.as_word()
+        self.uplink.put(flow, parcel)
 
     def _start_push(self, command: StartPush) -> None:
         link = self.links.get(command.node)

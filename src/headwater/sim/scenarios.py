@@ -47,10 +47,11 @@ def _later(simulation: Simulation, after_s: float, act: Callable[[], None]) -> N
     simulation.clock.at(simulation.plan.window_from_s + after_s, act)
 
 
-def _kill(share: float) -> Script:
+def _kill(share: float, *, with_machine: bool = False) -> Script:
     def script(simulation: Simulation) -> None:
         def strike() -> None:
-            simulation.kill(simulation.some(simulation.alive(), share))
+            victims = simulation.some(simulation.alive(), share)
+            simulation.kill(victims, with_machine=with_machine)
 
         _later(simulation, CALM_S, strike)
 
@@ -58,7 +59,8 @@ def _kill(share: float) -> Script:
 
 
 def _churn(simulation: Simulation) -> None:
-    """Each who goes is replaced; half of them go without a word."""
+    """Each who goes is replaced; half of them go without a word, by turns the process and the
+    machine."""
     rng = simulation.rng
 
     def stay(peer: Peer) -> None:
@@ -66,7 +68,7 @@ def _churn(simulation: Simulation) -> None:
 
     def go(peer: Peer) -> None:
         if rng.random() < 0.5:
-            peer.kill()
+            peer.kill(with_machine=rng.random() < 0.5)
         else:
             peer.leave()
         stay(simulation.join_one())
@@ -171,8 +173,9 @@ SCARCE = Population(((0.2, NONE_BPS), (0.4, 2e6), (0.2, 5e6), (0.2, 20e6)))
 
 _ALL = (
     Scenario("steady", "everybody joins and stays"),
-    Scenario("kill10", "10 % of all die at once", _kill(0.1)),
-    Scenario("kill30", "30 % of all die at once", _kill(0.3)),
+    Scenario("kill10", "10 % of all are killed at once", _kill(0.1)),
+    Scenario("kill30", "30 % of all are killed at once", _kill(0.3)),
+    Scenario("dark30", "30 % of all lose power at once", _kill(0.3, with_machine=True)),
     Scenario("churn", "all stay 2 minutes in the mean, then others come", _churn, _longer(30.0)),
     Scenario("flash", "a crowd joins, 100 a second", _flash, _flash_plan),
     Scenario(

@@ -162,11 +162,11 @@ class Simulation:
 
     # What happens.
 
-    def kill(self, victims: Iterable[Peer]) -> None:
+    def kill(self, victims: Iterable[Peer], *, with_machine: bool = False) -> None:
         """At once, and without a word. From now on gaps are measured at those that they fed."""
         dead = list(victims)
         for peer in dead:
-            peer.kill()
+            peer.kill(with_machine=with_machine)
         self.watch_gaps(below(self.alive(), set(dead)))
 
     def watch_gaps(self, hit: Sequence[Peer]) -> None:

@@ -1,4 +1,4 @@
-"""A node's uplink: one part at a time, the links in turn; what waited too long is left out.
+"""A node's uplink: one part at a time, the links in turn; what would come for nothing is left out.
 
 Repairs go before pushed parts, whatever the link, and those before the bursts that joiners ask for:
 slots take up most of the uplink, and pushes that are late because of bursts make more of them.
@@ -10,12 +10,10 @@ from collections import deque
 from collections.abc import Callable
 
 from headwater.sim.clock import Clock
-from headwater.sim.link import Flow, Parcel
+from headwater.sim.link import Flow, Link, Parcel
 
 __all__ = ["Uplink"]
 
-LATE_S = 1.5
-"""A pushed part that waits longer is left out: its stream is reset."""
 ANSWER_S = 0.5
 """A pulled part that could not leave by then is left out of the answer."""
 MAX_WAITING = 256
@@ -27,24 +25,28 @@ TOLD_STEP_S = 0.02
 
 
 class Uplink:
-    """Sends at `rate` bytes a second. `sent(flow, parcel, left_s)` is called when it is known when
-    the last byte leaves, `tell(flow, stripe, waited_s)` when the backlog of pushed parts changed.
-    `late` counts the parts that were left out."""
+    """Sends at `rate` bytes a second; of a pushed part that has waited for more than `patience_s`,
+    or that the child has by then, only the word that it is left out.
+
+    `sent(flow, parcel, left_s)` is called when it is known when the last byte leaves, `tell(flow,
+    stripe, waited_s)` when the backlog of pushed parts changed. `late` counts the parts that were
+    left out."""
 
     __slots__ = (
         *("_clock", "_flows", "_free_s", "_is_checking", "_is_draining", "_sent", "_tell"),
-        *("_turns", "late", "rate"),
+        *("_turns", "late", "patience_s", "rate"),
     )
 
     def __init__(
         self,
         clock: Clock,
         rate: float,
+        patience_s: float,
         sent: Callable[[Flow, Parcel, float], None],
         tell: Callable[[Flow, int, float], None],
     ) -> None:
         self._clock, self._sent, self._tell = clock, sent, tell
-        self.rate = rate
+        self.rate, self.patience_s = rate, patience_s
         self.late = 0
         self._free_s = 0.0
         self._turns: tuple[deque[Flow], ...] = (deque(), deque(), deque())
@@ -66,7 +68,7 @@ class Uplink:
 
     def put(self, flow: Flow, parcel: Parcel) -> None:
         if not self._is_draining and self._clock.now >= self._free_s:
-            self._transmit(flow, parcel)
+            self._transmit(flow, self._as_wanted(flow.link, parcel) if parcel.is_push else parcel)
             return
         waiting, turns = flow.waiting[parcel.kind], self._turns[parcel.kind]
         if parcel.is_push:
@@ -125,12 +127,20 @@ class Uplink:
             if parcel.is_push:
                 if link.pushes.get(parcel.stripe) != parcel.ticket:
                     continue
-                if waited_s <= LATE_S:
-                    return parcel
-            elif parcel.is_end or (waited_s <= ANSWER_S and parcel.ticket in link.other.asked):
+                return self._as_wanted(link, parcel)
+            if parcel.is_end or (waited_s <= ANSWER_S and parcel.ticket in link.other.asked):
                 return parcel
             self.late += 1
         return None
+
+    def _as_wanted(self, link: Link, parcel: Parcel) -> Parcel:
+        """A pushed part, or the word that it is left out."""
+        is_late = self._clock.now - parcel.queued_s > self.patience_s
+        if not is_late and parcel.seq not in link.spared:
+            return parcel
+        self.late += 1
+        link.spared.discard(parcel.seq)
+        return parcel.as_word()
 
     # Backlogs, told as the shell does.
 

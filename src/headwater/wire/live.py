@@ -41,6 +41,7 @@ __all__ = [
     "live_id",
     "part_decoder",
     "part_info",
+    "pushed_decoder",
     "sign_part",
 ]
 
@@ -111,6 +112,8 @@ class Part(Struct, frozen=True, array_like=True):
 _encoder = msgspec.msgpack.Encoder()
 _info_decoder = msgspec.msgpack.Decoder(PartInfo)
 part_decoder = msgspec.msgpack.Decoder(Part)
+pushed_decoder = msgspec.msgpack.Decoder(Part | Seq)
+"""What a push stream carries."""
 
 
 def sign_part(key: Ed25519PrivateKey, info: PartInfo) -> Part:
@@ -250,7 +253,7 @@ LiveMessage = (
 
 class Push(Struct, frozen=True, tag="l.push"):
     """First on a stream that a parent opens to its child: frames of Part, each followed by its
-    payload, of one stripe. No reply."""
+    payload, of one stripe; of a part that is left out a frame with its bare number. No reply."""
 
     live: Id32
     stripe: Stripe
