@@ -180,3 +180,22 @@ def test_who_was_suspected_is_asked_again_after_a_while() -> None:
         alone.push(seq, PARENT)
     assert alone.now > wait_s
     assert 120 in pulled(alone.pass_time(0.5))
+
+
+@pytest.mark.parametrize("sooner_s", [0.05, 0.2])
+def test_pulls_that_were_worth_it_make_nobody_wait_longer_the_next_time(sooner_s: float) -> None:
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    for seq in range(101, 131):
+        alone.push(seq, PARENT)
+        alone.pass_time(PART_S)
+    cadence, before = alone.overlay._common.cadence, alone.overlay._common.cadence.jitter_s[0]
+    for seq in range(131, 151):
+        due = alone.now
+        if seq % 4 == 0:  # the parent is late in this stripe, and another one is asked
+            alone.pass_time(0.08)
+            alone.overlay.part_arrived(part_at(seq), OTHER, alone.now, is_pushed=False)
+            alone.pass_time(sooner_s)
+        alone.push(seq, PARENT)
+        alone.now = max(alone.now, due + PART_S)
+    assert (cadence.jitter_s[0] > before + 0.05) is (sooner_s == 0.05)

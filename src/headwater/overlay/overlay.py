@@ -45,6 +45,9 @@ __all__ = ["DEFAULT", "Overlay"]
 
 CHECK_S = 0.02
 """Between two looks at feeds and holes: many become due within a moment."""
+WORTH_S = 0.06
+"""A pull that brought a part so much sooner than the parent did was worth it: who waits longer the
+next time lets a slow parent drag it along."""
 FORGET_STEP_PARTS = 32
 OVERSLEPT_S = 1.0
 """A timer that late says that this very node stood still, not the others."""
@@ -244,7 +247,9 @@ class Overlay:
         if not partner.gives(seq, TOLD_PARTS):
             self._partners.useless_part(partner, now)
         elif self._feeds.pushed(partner, seq, now):
-            self._common.cadence.repeated(seq, now)
+            came = self._common.arrivals.when(seq)
+            if came is not None and now - came < WORTH_S:
+                self._common.cadence.repeated(seq, now)
 
     def left_out(self, seq: int, source: NodeId, now: float) -> None:
         """A word came in place of a part that was to be pushed. Raises: RemoteProtocolError when
