@@ -28,7 +28,7 @@ class Carrier(Protocol):
     def send(self, header: bytes, body: memoryview | None) -> None: ...
 
     def wait(self, stream: "LaneStream") -> None:
-        """Have it pump when there is room again, in turn."""
+        """Have it pump when there is room again: the greatest priority first, else in turn."""
 
     def forget(self, number: int) -> None:
         """That stream is over, or needs nothing more of this side."""
@@ -207,5 +207,6 @@ class LaneStream:
 
 
 def wake(waiter: asyncio.Future[None] | None) -> None:
+    """Whoever waits for it goes on, if somebody still does."""
     if waiter is not None and not waiter.done():
         waiter.set_result(None)

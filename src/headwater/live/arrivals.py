@@ -63,6 +63,7 @@ class Arrivals:
                 raise RemoteProtocolError("a part came on the wrong stream")
             if isinstance(came, int):
                 self._left_out(came, neighbour.node)
+                await asyncio.sleep(0)  # words are short: others have their turn
                 continue
             if came.info.live != self._live:
                 raise RemoteProtocolError("a part of another live came")
