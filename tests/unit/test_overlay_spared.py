@@ -6,7 +6,7 @@ from overlay_net import LIVE, PART_S, node_id, part_at
 
 from headwater.errors import RemoteProtocolError
 from headwater.overlay import Command, LeaveOut, Limits
-from headwater.wire.live import LiveHave, Subscribe
+from headwater.wire.live import Accept, LiveHave, Redirect, Subscribe, Unsubscribe
 
 PARENT, OTHER, CHILD = (node_id(name) for name in ("parent", "other", "child"))
 
@@ -41,6 +41,19 @@ def test_a_parent_is_not_told_of_what_it_pushed_itself_or_has_pushed_newer_ones_
     alone.push(106, PARENT)
     alone.overlay.part_arrived(part_at(102), OTHER, alone.now, is_pushed=False)
     assert not said(alone.overlay.commands(), LiveHave, PARENT)
+
+
+def test_the_former_parent_is_let_go_by_the_first_part_of_the_new_one_not_by_words() -> None:
+    alone = fed()
+    alone.say(PARENT, Redirect(LIVE, 1, (OTHER,), 2000))
+    alone.say(OTHER, Accept(LIVE, 1, ()))
+    assert alone.parents() == [PARENT, OTHER, PARENT, PARENT]
+    for seq in (101, 105, 109):
+        assert said(alone.push(seq, PARENT), LiveHave, OTHER)
+        alone.overlay.left_out(seq, OTHER, alone.now)
+        assert not said(alone.overlay.commands(), Unsubscribe)
+    [gone] = said(alone.push(113, OTHER), Unsubscribe, PARENT)
+    assert gone.stripe == 1
 
 
 def test_what_a_child_has_got_elsewhere_is_left_out_once() -> None:

@@ -104,6 +104,12 @@ class Feeds:
             self._let_go(feed.retiring, feed.index)
         feed.retiring, feed.retire_at = feed.parent, now + RETIRE_S
 
+    def _release(self, feed: Feed) -> None:
+        """The parent before is not needed any more."""
+        if feed.retiring is not None:
+            self._let_go(feed.retiring, feed.index)
+            feed.retiring, feed.retire_at = None, math.inf
+
     def _let_go(self, node: NodeId, stripe: int) -> None:
         if node in self._common.partners:
             self._common.send(node, Unsubscribe(self._common.live, stripe))
@@ -193,17 +199,20 @@ class Feeds:
         tells = feed.has_flowed and not feed.makes_up(seq, now, self._common.limits.jump_s)
         feed.pushed, feed.words = seq, 0
         feed.is_silent, feed.has_flowed = False, True
-        if feed.retiring is not None:
-            self._let_go(feed.retiring, feed.index)
-            feed.retiring, feed.retire_at = None, math.inf
+        self._release(feed)
         return tells
 
     def left_out(self, partner: Partner, seq: int) -> None:
         """The parent does not push this part, which is here: it lives. One that says so again and
-        again leaves its work to others, and counts as silent."""
+        again, and not because the former parent is still there, leaves its work to others and
+        counts as silent."""
         feed = self.feeds[seq % self._common.stripes]
-        if feed.parent == partner.node and seq > feed.pushed and feed.words < MAX_WORDS:
-            feed.pushed, feed.words, feed.is_silent = seq, feed.words + 1, False
+        if feed.parent != partner.node or seq <= feed.pushed:
+            return
+        if feed.retiring is None:
+            feed.words += 1
+        if feed.words <= MAX_WORDS:
+            feed.pushed, feed.is_silent = seq, False
 
     # Looking.
 
@@ -323,9 +332,8 @@ class Feeds:
     def _check(self, feed: Feed, top: int, now: float) -> float:
         if feed.asked is not None and now >= feed.answer_by:
             self._no_answer(feed, now)
-        if feed.retiring is not None and now >= feed.retire_at:
-            self._let_go(feed.retiring, feed.index)
-            feed.retiring, feed.retire_at = None, math.inf
+        if now >= feed.retire_at:
+            self._release(feed)
         if feed.parent is not None and now >= feed.leave_by:
             feed.lose_parent()
         again = min(feed.retire_at, feed.leave_by)
