@@ -156,5 +156,5 @@ async def hand_dial(
 async def until(claim: Callable[[], object]) -> None:
     """For what changes without telling anybody: counters, estimates."""
     async with asyncio.timeout(10):
-        while not claim():  # noqa: ASYNC110
+        while not claim():  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(0.001)

@@ -74,11 +74,11 @@ def test_what_a_child_claims_of_the_far_future_is_not_noted() -> None:
     assert len(spared(alone.say(CHILD, LiveHave(LIVE, 100 + 255, FULL)))) <= 64
 
 
-def test_a_word_in_place_of_what_is_here_shows_that_the_parent_lives() -> None:
+def test_two_words_in_place_of_what_is_here_show_that_the_parent_lives() -> None:
     alone = fed()
-    for seq in range(101, 109):
+    for seq in range(101, 113):
         alone.now += PART_S
-        if seq == 103:
+        if seq in (103, 107):
             alone.overlay.part_arrived(part_at(seq), OTHER, alone.now, is_pushed=False)
             alone.overlay.left_out(seq, PARENT, alone.now)
         else:

@@ -36,7 +36,7 @@ class Call(Generic[T]):
                     self._step = self._coroutine.send(None)
                 except StopIteration as done:
                     self.is_over = True
-                    return done.value  # type: ignore[no-any-return]
+                    return done.value  # type: ignore[no-any-return]  # StopIteration has no type for it
                 except BaseException:
                     self.is_over = True
                     raise

@@ -79,7 +79,7 @@ class Children:
         for stripe in {seq % self._stripes for seq in seqs}:
             found = self._feeds.get((node, stripe))
             if found is not None:
-                found[0].spare(seq for seq in seqs if seq % self._stripes == stripe)
+                found[0].leave_out(seq for seq in seqs if seq % self._stripes == stripe)
 
     def check(self, now: float) -> list[tuple[NodeId, int, float]]:
         """Skip those that are too slow. Returns whose backlog has changed: child, stripe,

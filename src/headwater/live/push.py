@@ -73,7 +73,7 @@ class ChildFeed:
         self._bytes += len(part.frame)
         self._has_work.set()
 
-    def spare(self, seqs: Iterable[int]) -> None:
+    def leave_out(self, seqs: Iterable[int]) -> None:
         """The child has these already."""
         self._had = {seq for seq in (*self._had, *seqs) if seq > self._last}
 

@@ -12,8 +12,6 @@ __all__ = ["BURST", "PUSH", "REPAIR", "Flow", "Link", "Parcel", "Station"]
 REPAIR, PUSH, BURST = range(3)
 """Parts that leave an uplink in this order: a hole is older than what is pushed; a group that a
 joiner asks for can wait."""
-
-
 WORD_BYTES = 10
 """What is sent in place of a part that is left out."""
 
@@ -88,10 +86,10 @@ class Flow:
 class Link:
     """What `owner` holds of its connection with `far`; `other` is the end over there.
 
-    `pushes`: the number of the stream that is open to it, by stripe. `spared`: parts that it has
-    already. `asked`: what was asked of it, by the question's number. `stream_s`, `control_s`: when
-    the last of each stream arrives there: nothing overtakes within a stream. `has_lane`: pushes go
-    by a connection of their own, whose end is seen at once."""
+    `pushes`: the number of the stream that is open to it, by stripe. `spared`: parts still to be
+    pushed to it that it has already. `asked`: what was asked of it, by the question's number.
+    `stream_s`, `control_s`: when the last of each stream arrives there: nothing overtakes within a
+    stream. `has_lane`: pushes go by a connection of their own, whose end is seen at once."""
 
     __slots__ = (
         *("owner", "far", "far_id", "other", "delay_s", "is_up", "is_cut", "has_lane"),

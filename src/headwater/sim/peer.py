@@ -416,7 +416,8 @@ class Peer:
     def _leave_out(self, command: LeaveOut) -> None:
         link = self.links.get(command.node)
         if link is not None:
-            link.spared.update(command.seqs)
+            waiting = {parcel.seq for parcel in link.flow.waiting[PUSH]}
+            link.spared.update(n for n in command.seqs if n in waiting or not self.has(n))
 
     def _put(self, flow: Flow, seq: int, ticket: int, kind: int) -> None:
         world = self.world

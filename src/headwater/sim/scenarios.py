@@ -59,7 +59,7 @@ def _kill(share: float, *, with_machine: bool = False) -> Script:
 
 
 def _churn(simulation: Simulation) -> None:
-    """Each who goes is replaced; half of them go without a word, by turns the process and the
+    """Each who goes is replaced; half of them go without a word, and of these half with their
     machine."""
     rng = simulation.rng
 
