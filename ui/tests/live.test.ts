@@ -251,9 +251,10 @@ test("a close call widens it before anything is seen", () => {
 test("what little there is lasts longer while the rest is on its way", () => {
   const pace = new Pace();
   pace.begin(0);
-  expect(pace.decide(0.15, 1).rate).toBeLessThan(1);
-  expect(pace.decide(0.05, 1).rate).toBeLessThan(0.9);
-  expect(pace.decide(0.4, 1).rate).toBe(1);
+  expect(pace.decide(0.3, 1).rate).toBe(1);
+  expect(pace.decide(0.29, 1).rate).toBeLessThan(0.8);
+  expect(pace.decide(0.15, 1).rate).toBeCloseTo(0.4);
+  expect(pace.decide(0.1, 1).rate).toBeCloseTo(0.4);
 });
 
 // A session with a made-up screen and connection.
@@ -425,6 +426,65 @@ test("at the brink of a gap it goes on behind it", () => {
   expect(world.screen.time).toBeGreaterThan(9);
   expect(world.session.skips).toBeGreaterThan(0);
   expect(world.session.stalls).toBe(0);
+});
+
+test("a picture that stopped before the end of what there is does not stand at the hole for ever", () => {
+  const world = new World();
+  world.burst(7, 7.5);
+  world.now += 5;
+  world.screen.time = 7.38;
+  world.session.stalled();
+  world.session.told({ type: "gap", next: 40 });
+  world.burst(9, 9.3);
+  expect(world.screen.time).toBeGreaterThan(9);
+});
+
+test("a picture that waits for its decoder is not at a hole: 0.3 s before one it stays", () => {
+  for (const [before, stays] of [[0.29, false], [0.31, true]] as const) {
+    const world = new World();
+    world.burst(7, 7.5);
+    world.now += 5;
+    world.screen.time = 7.5 - before;
+    world.session.stalled();
+    world.session.told({ type: "gap", next: 40 });
+    world.burst(9, 9.3);
+    expect(world.screen.time < 8).toBe(stays);
+  }
+});
+
+test("a picture that runs towards a hole shows all that is before it", () => {
+  const world = new World();
+  world.burst(7, 7.5);
+  world.session.told({ type: "gap", next: 40 });
+  world.screen.time = 7.38;
+  world.burst(9, 9.3);
+  expect(world.screen.time).toBe(7.38);
+});
+
+test("parts that fail to come slow it down, without anything that would tell it", () => {
+  vi.useFakeTimers();
+  const world = new World();
+  world.burst(7, 7.5);
+  expect(world.screen.rate).toBe(1);
+  world.screen.time = 7.38;
+  vi.advanceTimersByTime(100);
+  expect(world.screen.rate).toBeCloseTo(0.4);
+  world.session.end();
+  world.screen.time = 0;
+  vi.advanceTimersByTime(100);
+  expect(world.screen.rate).toBeCloseTo(0.4);
+  vi.useRealTimers();
+});
+
+test("the end of a live is played as it was made", () => {
+  const world = new World();
+  world.burst(7, 7.5);
+  world.screen.time = 7.38;
+  world.session.keepUp();
+  expect(world.screen.rate).toBeLessThan(1);
+  world.session.told({ type: "ended", recording: "" });
+  world.session.keepUp();
+  expect(world.screen.rate).toBe(1);
 });
 
 test("it keeps up: behind by more than 2 s it jumps, hidden or not", () => {

@@ -1,8 +1,9 @@
 /** How far behind the newest picture to play, and what to do to get there. Pure: `now` is an argument.
  *
  * `level` is how much is buffered ahead of the picture. What matters is how low it gets between two parts: that is the lateness that would not
- * be seen. The pace keeps this low mark at `margin`: a bit faster when there is more, a bit slower when there is much less, and a jump when
- * playing faster would take too long. The margin grows when it was not enough and shrinks slowly while it is. Units: seconds. */
+ * be seen. The pace keeps this low mark at `margin`: a bit faster when there is more, a bit slower when there is less, and a jump when playing
+ * faster would take too long. What little is left when parts fail to come is stretched: half as fast or less for a few tenths of a second is seen less
+ * than a picture that stands still. The margin grows when it was not enough and shrinks slowly while it is. Units: seconds. */
 
 export const FIRST_MARGIN_S = 0.37;
 /** A relay that dies or turns slow costs 0.25 to 0.4 s until its parts come from others, now and then 0.5 s. */
@@ -13,7 +14,13 @@ const LOOK_BACK_S = 1;
 const CALM_S = 10;
 const SHRINK_S = 0.02;
 const SHRINK_SHARE = 0.1;
-const CLOSE_CALL_S = 0.06;
+/** Below the one it is played at SLOW, below the other at SLOWEST, and in between in between. */
+const STRETCH_BELOW_S = 0.3;
+const SLOWEST_BELOW_S = 0.15;
+const SLOW = 0.8;
+const SLOWEST = 0.4;
+/** Browsers stop before the end of what they have: 0.05 to 0.12 s of it were left in Chromium. */
+const CLOSE_CALL_S = 0.12;
 
 export interface Decision {
   /** Of the playing, 1 as a rule. */
@@ -66,9 +73,8 @@ export class Pace {
   }
 
   private choose(level: number, low: number): number {
-    // Much too little: what is there is stretched while the rest is on its way. Nobody hears a few tenths of a second of it.
-    if (level < 0.25 * this.margin) return 0.8;
-    if (level < 0.5 * this.margin) return 0.9;
+    const share = Math.max(0, level - SLOWEST_BELOW_S) / (STRETCH_BELOW_S - SLOWEST_BELOW_S);
+    if (share < 1) return SLOWEST + share * (SLOW - SLOWEST);
     const excess = low - this.margin;
     if (excess > 0.5) return 1.1;
     if (excess > 0.2) return 1.05;

@@ -72,7 +72,6 @@ class LivePlayer {
       else this.session?.stalled();
       this.waits("stalled");
     };
-    e.ontimeupdate = () => this.session?.keepUp();
     e.onseeked = () => {
       if (e.paused || e.readyState >= 3) this.settled();
     };
@@ -311,7 +310,6 @@ class LivePlayer {
     this.behind = session.behind();
     this.delayKnown = session.delay !== null;
     this.stalls = session.stalls;
-    if (this.pictures) session.keepUp();
     if (this.finishing && this.phase !== "ended" && (session.level() < 0.15 || !session.begun)) this.ends(this.recording);
   }
 }

@@ -26,10 +26,14 @@ const JUST_BEGUN_S = 1;
 const SETTLE_S = 2;
 const SETTLE_EXCESS_S = 0.3;
 const HOP_S = 0.04;
+/** A picture that stands still at a hole has this much before it at most: browsers stop early. */
+const BRINK_S = 0.3;
+const STANDS_S = 0.05;
+/** Parts tell that there is more to show, only time tells that there is less. */
+const TICK_MS = 30;
 const STUCK_S = 4;
 const STUCK_PARTS = 10;
 const OFFSET_MEMORY_S = 5;
-
 
 export class Session {
   /** Keeping up with the newest picture; false: paused, or somewhere in the past. */
@@ -60,10 +64,14 @@ export class Session {
   private credit = 0;
   private lateTimes = 0;
   private begunAt = -Infinity;
+  private standsAt = -1;
+  /** Nothing more will come: there is nothing to stretch for. */
+  private isOver = false;
   private offsets: { at: number; offset: number }[] = [];
   private windowAt = 0;
   private settleTimer: ReturnType<typeof setTimeout> | undefined;
   private beginTimer: ReturnType<typeof setTimeout> | undefined;
+  private ticking: ReturnType<typeof setInterval> | undefined;
   private pausedByHand = false;
 
   constructor(
@@ -75,6 +83,7 @@ export class Session {
   }
 
   start(): void {
+    this.ticking = setInterval(() => this.keepUp(), TICK_MS);
     this.open("edge");
   }
 
@@ -83,6 +92,7 @@ export class Session {
   told(told: Told): void {
     if (told.type === "start") this.partLength = told.part_ms / 1000;
     if (told.type === "init") this.type = told.media_type;
+    if (told.type === "ended") this.isOver = true;
     if (told.type === "gap") {
       this.needsKey = true;
       this.skips += 1;
@@ -173,6 +183,7 @@ export class Session {
   end(): void {
     clearTimeout(this.settleTimer);
     clearTimeout(this.beginTimer);
+    clearInterval(this.ticking);
     this.source.close();
   }
 
@@ -209,12 +220,13 @@ export class Session {
   /** The picture stands still. */
   stalled(): void {
     if (!this.begun || this.screen.paused) return;
+    this.standsAt = this.screen.time;
     if (this.hop() || this.now() - this.begunAt < JUST_BEGUN_S) return;
     this.stalls += 1;
     if (this.following) this.pace.stalled(this.now());
   }
 
-  /** As the picture moves on: four times a second and with each part. */
+  /** As the picture moves on, and with each part. */
   keepUp(): void {
     if (!this.begun) return;
     this.hop();
@@ -223,6 +235,10 @@ export class Session {
       return;
     }
     if (this.screen.paused) return;
+    if (this.isOver) {
+      this.screen.setRate(1);
+      return;
+    }
     const { rate, jump } = this.pace.decide(this.level(), this.now());
     if (jump) this.toEdge(this.screen.ranges().at(-1));
     this.screen.setRate(rate);
@@ -282,7 +298,8 @@ export class Session {
   private hop(): boolean {
     const { time } = this.screen;
     const ranges = this.screen.ranges();
-    if (this.level() > HOP_S) return false;
+    const stands = Math.abs(time - this.standsAt) < STANDS_S;
+    if (this.level() > (stands ? BRINK_S : HOP_S)) return false;
     const next = ranges.find((r) => r.start > time + 0.01);
     if (!next) return false;
     this.skips += 1;
