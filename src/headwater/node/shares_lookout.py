@@ -27,7 +27,8 @@ GONE_S = 1.0
 """A file that is not there for this long is gone; one that was renamed turns up before."""
 RESCAN_S = 10.0
 BLIND_S = 2.0
-"""Everything is looked at this often: where the system tells of changes, and where it does not."""
+"""Everything is looked at this often: where the system tells of changes, and where it does not, as
+of a stick that is plugged in again."""
 RESCAN_SHARE = 200
 """Looking at everything anew takes at most one part in this of the time."""
 MAX_ROUND = 256
@@ -93,16 +94,22 @@ class Lookout:
         while True:
             self._watch_again.clear()
             self._is_blind = False
+            folders = set(self._files.folders)
             asked = {path.parent for path, record in self._files.items() if record.is_asked}
+            around = asked | {folder.parent for folder in folders}
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._hear(list(self._files.folders), is_deep=True))
-                group.create_task(self._hear(asked - set(self._files.folders), is_deep=False))
+                group.create_task(self._hear(folders, is_deep=True))
+                group.create_task(self._hear(around - folders, is_deep=False))
                 await self._watch_again.wait()
 
     async def _hear(self, folders: Collection[Path], *, is_deep: bool) -> None:
         async for touched in watch(folders, self._watch_again, is_deep=is_deep):
-            if len(touched) > MAX_ROUND or any("\ufffd" in str(path) for path in touched):
-                self._rescan.set()  # a whole tree, or a name that is not told as it is
+            if (
+                len(touched) > MAX_ROUND  # a whole tree
+                or any("\ufffd" in str(path) for path in touched)  # not told as it is
+                or not touched.isdisjoint(self._files.folders)  # one went, or came back
+            ):
+                self._rescan.set()
             else:
                 await self._look_at(touched)
         if folders and not self._watch_again.is_set():
@@ -123,7 +130,7 @@ class Lookout:
             took_s = time.monotonic() - began_s
             await asyncio.sleep(min(5 * took_s, 5.0))  # many changes, one look
             try:
-                usual_s = BLIND_S if self._is_blind else RESCAN_S
+                usual_s = BLIND_S if self._is_blind or self._away else RESCAN_S
                 async with asyncio.timeout(max(usual_s, RESCAN_SHARE * took_s)):
                     await self._rescan.wait()
             except TimeoutError:

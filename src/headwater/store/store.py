@@ -56,7 +56,8 @@ class Store:
             try:
                 self._load(folder, is_same_boot)
             except (OSError, ValueError) as error:  # left as it is: it may be worth saving
-                log.error("store.video_unreadable", extra={"reason": str(error)})  # noqa: TRY400
+                reason = str(error)  # which names the file: no traceback says more
+                log.error("store.video_unreadable", extra={"reason": reason})  # noqa: TRY400
         if not is_same_boot:
             replace_file(self._folder / _BOOT, boot.encode())
 
