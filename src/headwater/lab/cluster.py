@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Protocol, Self
 
 from headwater.cli.client import Api
 from headwater.errors import Unavailable
+from headwater.lab.nursery import Nursery
 
 __all__ = ["Cluster", "LabNode"]
 
@@ -32,6 +33,20 @@ LOG_TAIL = 2000
 Told = dict[str, Any]
 
 
+class Process(Protocol):
+    """What `subprocess.Popen` and a nursery's newborn have in common."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+
 @dataclass(eq=False, slots=True)
 class LabNode:
     """One node process. Started again under the same name it is a new one with the old state."""
@@ -39,7 +54,7 @@ class LabNode:
     name: str
     state: Path
     log: Path
-    process: "subprocess.Popen[bytes]"
+    process: Process
     id: str = ""
     page: str = ""
     told: "asyncio.Queue[Told]" = field(default_factory=asyncio.Queue)
@@ -96,10 +111,18 @@ class Cluster:
     """Nodes that end together. Used as `async with Cluster() as cluster`.
 
     `root` holds the states and logs; without it that is a temporary folder, removed at the end.
-    `is_faulty`: its nodes obey LabNode.fault()."""
+    `is_faulty`: its nodes obey LabNode.fault(). `nursery`: where they are started, a second sooner
+    than by themselves."""
 
-    def __init__(self, root: Path | None = None, *, is_faulty: bool = False) -> None:
-        self._module = "headwater.lab.faulty" if is_faulty else "headwater"
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        is_faulty: bool = False,
+        nursery: Nursery | None = None,
+    ) -> None:
+        self._module = "headwater.lab.faulty" if is_faulty else "headwater.__main__"
+        self._nursery = nursery
         self._is_temporary = root is None
         self.root = root or Path(tempfile.mkdtemp(prefix="headwater-"))
         self.nodes: dict[str, LabNode] = {}
@@ -145,12 +168,12 @@ class Cluster:
         host = f"127.0.0.{names.index(name) + 1}" if sys.platform == "linux" else "127.0.0.1"
         state = self.root / name
         joined = [each.address if isinstance(each, LabNode) else each for each in join]
-        command = [sys.executable, "-m", self._module, "up", *map(str, folders)]
+        command = ["up", *map(str, folders)]
         command += ["--state", str(state), "--name", name, "--config", os.devnull, "--json"]
         command += ["--http", f"{host}:0", "--link-bind", f"{host}:0", "--no-discovery"]
         command += [word for address in joined for word in ("--join", address)]
         command += ["--until-stdin-closes", *flags]
-        node = _start(name, state, command, environment or {})
+        node = await self._start(name, state, command, environment or {})
         self.nodes[name] = node
         ready = asyncio.get_running_loop().create_future()
         self._listening.create_task(_listen(node, ready), name=f"cluster.{name}")
@@ -162,20 +185,36 @@ class Cluster:
         node.id, node.page = told["id"], told["page"]
         return node
 
+    async def _start(
+        self, name: str, state: Path, command: Sequence[str], extra: Mapping[str, str]
+    ) -> LabNode:
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("HEADWATER_")}
+        environment = {**ours, **extra}
+        log = state.with_suffix(".log")
+        with log.open("ab") as errors:
+            process: Process
+            if self._nursery is None:
+                process = _launch(
+                    [sys.executable, "-m", self._module, *command], environment, errors
+                )
+            else:
+                process = await asyncio.to_thread(
+                    self._nursery.start, self._module, command, environment, errors.fileno()
+                )
+        return LabNode(name, state, log, process)
 
-def _start(name: str, state: Path, command: Sequence[str], extra: Mapping[str, str]) -> LabNode:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("HEADWATER_")}
-    log = state.with_suffix(".log")
-    with log.open("ab") as errors:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env={**clean, **extra},
-            process_group=0,
-        )
-    return LabNode(name, state, log, process)
+
+def _launch(
+    command: Sequence[str], environment: Mapping[str, str], errors: IO[bytes]
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=environment,
+        process_group=0,
+    )
 
 
 async def _listen(node: LabNode, ready: "asyncio.Future[Told]") -> None:

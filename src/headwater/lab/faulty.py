@@ -25,7 +25,7 @@ def main() -> int:
     async def bind(secret: bytes, config: LinkConfig) -> Endpoint:
         return FaultyEndpoint(await honest(secret, config), faults)
 
-    iroh.bind = bind  # before the node, which takes it from there, is loaded
+    iroh.bind = bind
     return run(sys.argv[1:])
 
 

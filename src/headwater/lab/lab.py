@@ -13,6 +13,7 @@ from pathlib import Path
 from headwater import __version__
 from headwater.errors import LocalUsageError, NodeError
 from headwater.lab.cluster import Cluster, LabNode
+from headwater.lab.nursery import nursery
 from headwater.lab.page import LabPage
 from headwater.lab.people import People
 from headwater.link.topology import Topology, chain, read_topology, star, tree
@@ -76,8 +77,9 @@ async def run_lab(plan: Plan, tell: Callable[[Sequence[LabNode], str], None]) ->
     assert lab is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lab.cancel)
-    with contextlib.suppress(asyncio.CancelledError):  # our own: the signal is how a lab ends
-        async with Cluster(is_faulty=True) as cluster:
+    # what is suppressed is our own: the signal is how a lab ends
+    with nursery() as home, contextlib.suppress(asyncio.CancelledError):
+        async with Cluster(is_faulty=True, nursery=home) as cluster:
             people = People(cluster, names, plan.folder, topology)
             await people.start_all()
             if plan.live:

@@ -15,9 +15,9 @@ from headwater.catalog.gossip import Gossip
 from headwater.discovery.invitation import Invitation
 from headwater.discovery.lan import ADDRESS_POLL_S, LanDiscovery
 from headwater.errors import NotFound
+from headwater.link import iroh
 from headwater.link.addresses import is_everywhere
 from headwater.link.identity import load_identity
-from headwater.link.iroh import bind
 from headwater.link.port import Endpoint
 from headwater.live.archive import Archive, Videos
 from headwater.live.lives import Lives
@@ -97,7 +97,7 @@ class Node:
             ends.push_async_callback(asyncio.to_thread, self.store.close)
             self.catalogue = Catalogue(state / "catalogue.db", _now_ms)
             ends.callback(self.catalogue.close)
-            endpoint = await bind(self.identity.key.private_bytes_raw(), self.config.link)
+            endpoint = await iroh.bind(self.identity.key.private_bytes_raw(), self.config.link)
             ends.push_async_callback(endpoint.close)
             self._up_limit = RateLimit(self.config.limits.up_bytes_per_s)
             self._down_limit = RateLimit(self.config.limits.down_bytes_per_s)
