@@ -26,7 +26,7 @@ demo: $(STAMPS)/project $(STAMPS)/ui
 
 test: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser
 	@PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix ui run --silent test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 soak: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser
 	@$(BIN)/python -m pytest -m slow $(ARGS)

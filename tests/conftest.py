@@ -1,12 +1,18 @@
 """What every test is held to: it leaves no process and no task behind; and the browser for some."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+import fcntl
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 from hypothesis import settings
 
+from headwater.lab import nursery as nurseries
+from headwater.lab.nursery import Nursery
 from tools import browser
 
 settings.register_profile("headwater", deadline=None)  # no test asserts on elapsed time
@@ -35,6 +41,7 @@ def _nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _watch_tasks(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The names of tasks that asyncio had to cancel because nobody had waited for them."""
+    # nothing public tells of them, and the type stubs do not know this
     cancel_all = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined]
     names: set[str] = set()
 
@@ -63,3 +70,33 @@ def _describe(process: psutil.Process) -> str:
 def chromium() -> str:
     """The path of a Chromium; without one the test fails, and says what to install."""
     return browser.find() or pytest.fail(browser.ADVICE)
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery | None]:
+    """Where the tests' nodes are started, unless the start itself is what is tested."""
+    with nurseries.nursery() as nursery:
+        yield nursery
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the timeout begins within
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that is marked `alone` has the machine to itself, also where several run (`-n`)."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    how = fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH
+    # Who waits to be alone holds the door, so that the others do not slip by one after the other.
+    with _locked(Path(__file__)) as door, _locked(Path(__file__).parent, how):
+        fcntl.flock(door, fcntl.LOCK_UN)
+        return (yield)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[int]:
+    """What lies there is not changed: all workers know it, that is what it is for."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(file, how)
+        yield file
+    finally:
+        os.close(file)

@@ -17,6 +17,7 @@ from e2e_pages import Pages, launch
 from playwright.async_api import Browser
 
 from headwater.lab.cluster import Cluster
+from headwater.lab.nursery import Nursery
 
 GONE_S = 10
 
@@ -50,11 +51,13 @@ def cluster(
     loop: Loop,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
+    nursery: Nursery | None,
 ) -> Iterator[Cluster]:
     """Nodes of this module, which know only whom they are told of. Those of a module with IS_FAULTY
     obey LabNode.fault()."""
     is_faulty = getattr(request.module, "IS_FAULTY", False)
-    cluster = Cluster(tmp_path_factory.mktemp("nodes"), is_faulty=is_faulty)
+    root = tmp_path_factory.mktemp("nodes")
+    cluster = Cluster(root, is_faulty=is_faulty, nursery=nursery)
     stop, ready = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

@@ -28,7 +28,7 @@ def plain_rights() -> None:
 
 
 def with_plain_rights(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """The nodes that start from now on have no more rights than their files' modes give."""
+    """Nodes that are started by themselves have no more rights than their files' modes give."""
     if not is_root:
         return
     script = folder / "python-with-plain-rights"

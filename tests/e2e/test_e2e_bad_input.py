@@ -116,18 +116,19 @@ async def test_a_damaged_state_is_told_or_mended(
 
 
 async def test_files_that_may_not_be_read_are_told_and_the_others_shared(
-    cluster: Cluster, films: Films, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    films: Films, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = films.copy("index in front.mp4", folder, "Secret.mp4")
     secret.chmod(0)
     films.copy("index behind.mp4", folder, "Open.mp4")
     with_plain_rights(monkeypatch, tmp_path)
-    node = await cluster.start_node("plain", folders=[folder])
-    await holds(node, "Open")
-    problem = await until("it is told", lambda: _problem(node, secret))
-    assert "Secret.mp4" in problem or "read" in problem
-    secret.chmod(0o600)
-    await holds(node, "Secret")
+    async with Cluster(tmp_path / "nodes") as cluster:
+        node = await cluster.start_node("plain", folders=[folder])
+        await holds(node, "Open")
+        problem = await until("it is told", lambda: _problem(node, secret))
+        assert "Secret.mp4" in problem or "read" in problem
+        secret.chmod(0o600)
+        await holds(node, "Secret")
 
 
 def _problem(node: LabNode, path: Path) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e_films import Films
@@ -47,8 +48,8 @@ def as_they_are(
     yield loop.run(_pair(cluster, "leaves", folders=[folder], flags=["--no-prepare"]))
 
 
-async def _pair(cluster: Cluster, name: str, **more: object) -> Pair:
-    giver = await cluster.start_node(f"{name}-them", **more)  # type: ignore[arg-type]
+async def _pair(cluster: Cluster, name: str, **more: Any) -> Pair:
+    giver = await cluster.start_node(f"{name}-them", **more)
     return Pair(giver, await cluster.start_node(f"{name}-them-for", join=[giver]))
 
 

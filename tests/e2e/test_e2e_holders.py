@@ -53,6 +53,7 @@ async def test_the_page_waits_for_the_only_holder_and_goes_on_by_itself(
     assert await page.evaluate("window.isTheSamePage")
 
 
+@pytest.mark.alone
 async def test_with_two_holders_nobody_notices_that_one_dies(
     cluster: Cluster, pages: Pages, films: Films, folder: Path
 ) -> None:

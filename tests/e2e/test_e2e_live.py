@@ -13,7 +13,7 @@ from playwright.async_api import expect
 
 from headwater.lab.cluster import Cluster, LabNode
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.alone]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from e2e_lives import ended, live_card, plays_on, sees
 from e2e_loop import Loop
 from e2e_nodes import ask
 from e2e_pages import FLAGS, Pages, comes_true
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Playwright, async_playwright, expect
 from test_e2e_page import FAINT, NAMELESS, OUT_OF_REACH, WIDER
 
 from headwater.lab.cluster import Cluster, LabNode
@@ -39,7 +39,7 @@ def club(loop: Loop, cluster: Cluster) -> Iterator[Club]:
 def camera(loop: Loop, chromium: str) -> Iterator[Browser]:
     """A browser with a camera and a microphone."""
 
-    async def start() -> tuple[object, Browser]:
+    async def start() -> tuple[Playwright, Browser]:
         playwright = await async_playwright().start()
         flags = [*FLAGS, *CAMERA]
         return playwright, await playwright.chromium.launch(executable_path=chromium, args=flags)
@@ -47,7 +47,7 @@ def camera(loop: Loop, chromium: str) -> Iterator[Browser]:
     playwright, browser = loop.run(start())
     yield browser
     loop.run(browser.close())
-    loop.run(playwright.stop())  # type: ignore[attr-defined]
+    loop.run(playwright.stop())
 
 
 @pytest.fixture

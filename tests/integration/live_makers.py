@@ -6,13 +6,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from parties import until
 
 from headwater.live.lives import Lives
 from headwater.live.part import LivePart
 from headwater.live.view import Ended, Gap, LiveView, Start
-from headwater.media.live_options import IngestState, LiveOptions, MadePart
+from headwater.media.live_options import IngestState, LiveOptions, MadePart, State
 from headwater.node.node import Node
 from headwater.wire.ids import LiveId
 
@@ -96,8 +97,8 @@ class Encoder:
         """The encoder came back: an init, and a keyframe."""
         self._is_restarted = True
 
-    def say(self, state: str, message: str = "") -> None:
-        self._queue.put_nowait(IngestState(state, message))  # type: ignore[arg-type]
+    def say(self, state: State, message: str = "") -> None:
+        self._queue.put_nowait(IngestState(state, message))
 
     @property
     def _pts_us(self) -> int:
@@ -111,11 +112,11 @@ class Encoder:
         self._queue.put_nowait(made)
 
 
-async def go_live(node: Node, encoder: Encoder, title: str = "Derby", **how: object) -> LiveId:
+async def go_live(node: Node, encoder: Encoder, title: str = "Derby", **how: Any) -> LiveId:
     """On air on that node, fed by that encoder."""
     lives: Lives = node.lives
     lives._ingest = encoder
-    return await lives.start(LiveOptions("test:", part_ms=PART_MS), title, **how)  # type: ignore[arg-type]
+    return await lives.start(LiveOptions("test:", part_ms=PART_MS), title, **how)
 
 
 @asynccontextmanager
@@ -163,11 +164,11 @@ async def read_parts(view: LiveView, count: int) -> list[LivePart]:
 
 @asynccontextmanager
 async def on_air(
-    node: Node, encoder: Encoder | None = None, **how: object
+    node: Node, encoder: Encoder | None = None, **how: Any
 ) -> AsyncIterator[tuple[LiveId, Encoder]]:
     """A live on that node, whose encoder runs at its pace until the end of the block."""
     encoder = encoder or Encoder()
-    live = await go_live(node, encoder, **how)  # type: ignore[arg-type]
+    live = await go_live(node, encoder, **how)
     async with asyncio.TaskGroup() as group:
         pacing = group.create_task(encoder.run(), name="encoder")
         try:

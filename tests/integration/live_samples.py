@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import av
 import msgspec
@@ -218,9 +218,8 @@ class FakeLive:
     def _part(self, piece: Piece) -> FakePart:
         seq = len(self.parts)
         self.epoch += piece.is_init
-        last = self.parts[-1].info if self.parts else None
-        init = seq if piece.is_init else last.init  # type: ignore[union-attr]
-        group = seq if piece.is_init or piece.is_key else last.group  # type: ignore[union-attr]
+        init = seq if piece.is_init else self.parts[-1].info.init
+        group = seq if piece.is_init or piece.is_key else self.parts[-1].info.group
         info = PartInfo(
             live=self.entry.live,
             epoch=self.epoch,
@@ -344,7 +343,7 @@ class FakeLives:
     def add(self, title: str = "Concert", **facts: object) -> FakeLive:
         channel, key = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
         author, stream = (k.public_key().public_bytes_raw() for k in (channel, key))
-        about: dict[str, object] = {
+        about: dict[str, Any] = {
             "media_type": 'video/mp4; codecs="avc1.42c00d, mp4a.40.2"',
             "width": 320,
             "height": 180,
@@ -358,7 +357,7 @@ class FakeLives:
             live=live_id(author, stream),
             stream_key=stream,
             title=title,
-            **about,  # type: ignore[arg-type]
+            **about,
         )
         live = self.by_id[entry.live] = FakeLive(entry, NodeId(author))
         return live

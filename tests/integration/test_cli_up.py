@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from headwater.lab.cluster import Cluster, LabNode
+from headwater.lab.nursery import Nursery
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -160,12 +161,14 @@ def test_it_ends_when_the_other_end_of_standard_input_does(tmp_path: Path) -> No
     assert process.returncode == 0
 
 
-def test_a_file_goes_from_node_to_node_by_name_alone(tmp_path: Path) -> None:
+def test_a_file_goes_from_node_to_node_by_name_alone(
+    nursery: Nursery | None, tmp_path: Path
+) -> None:
     payload = os.urandom(700_000)
     (tmp_path / "Sea & sand.bin").write_bytes(payload)
 
     async def _run() -> None:
-        async with Cluster() as cluster:
+        async with Cluster(nursery=nursery) as cluster:
             anna = await cluster.start_node("anna")
             ben = await cluster.start_node("ben", join=[anna])
             shared = await ask(anna, "share", str(tmp_path / "Sea & sand.bin"))

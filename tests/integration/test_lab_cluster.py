@@ -13,6 +13,7 @@ import pytest
 
 from headwater.errors import Unavailable
 from headwater.lab.cluster import Cluster, LabNode
+from headwater.lab.nursery import Nursery
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -24,9 +25,14 @@ async def told(node: LabNode, event: str) -> str:
     return str(said["name"])
 
 
-def test_nodes_are_ready_when_started_and_find_who_they_join() -> None:
+@pytest.fixture(params=["by itself", "forked"])
+def home(request: pytest.FixtureRequest, nursery: Nursery | None) -> Nursery | None:
+    return nursery if request.param == "forked" else None
+
+
+def test_nodes_are_ready_when_started_and_find_who_they_join(home: Nursery | None) -> None:
     async def _run() -> None:
-        async with Cluster() as cluster:
+        async with Cluster(nursery=home) as cluster:
             anna = await cluster.start_node("anna")
             ben = await cluster.start_node("ben", join=[anna])
             assert await told(anna, "found") == "ben"
@@ -39,9 +45,9 @@ def test_nodes_are_ready_when_started_and_find_who_they_join() -> None:
     asyncio.run(_run())
 
 
-def test_a_node_that_was_killed_is_missed_and_comes_back_as_itself() -> None:
+def test_a_node_that_was_killed_is_missed_and_comes_back_as_itself(home: Nursery | None) -> None:
     async def _run() -> None:
-        async with Cluster() as cluster:
+        async with Cluster(nursery=home) as cluster:
             anna = await cluster.start_node("anna")
             ben = await cluster.start_node("ben", join=[anna])
             assert await told(ben, "found") == "anna"
@@ -55,9 +61,9 @@ def test_a_node_that_was_killed_is_missed_and_comes_back_as_itself() -> None:
     asyncio.run(_run())
 
 
-def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
+def test_a_node_that_cannot_start_says_why(home: Nursery | None, tmp_path: Path) -> None:
     async def _run() -> None:
-        async with Cluster() as cluster:
+        async with Cluster(nursery=home) as cluster:
             with pytest.raises(
                 Unavailable, match="ended before it was ready: headwater: there is no"
             ):
@@ -66,9 +72,9 @@ def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
     asyncio.run(_run())
 
 
-def test_a_stopped_node_is_ended_all_the_same() -> None:
+def test_a_stopped_node_is_ended_all_the_same(home: Nursery | None) -> None:
     async def _run() -> None:
-        async with Cluster() as cluster:
+        async with Cluster(nursery=home) as cluster:
             anna = await cluster.start_node("anna")
             anna.kill(signal.SIGSTOP)
         assert not anna.is_running

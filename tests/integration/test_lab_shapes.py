@@ -9,6 +9,7 @@ import pytest
 from headwater.cli.main import run
 from headwater.lab.cluster import Cluster
 from headwater.lab.lab import Plan
+from headwater.lab.nursery import Nursery
 from headwater.lab.people import People
 
 pytestmark = pytest.mark.timeout(60)
@@ -41,11 +42,11 @@ async def pairs(people: People) -> set[frozenset[str]]:
     return {pair for pairs in [await told(name) for name in people.names] for pair in pairs}
 
 
-def formed(plan: Plan, wanted: set[frozenset[str]]) -> None:
+def formed(nursery: Nursery | None, plan: Plan, wanted: set[frozenset[str]]) -> None:
     """A lab of that plan is linked so, and never otherwise."""
 
     async def _run() -> None:
-        async with Cluster(is_faulty=True) as cluster:
+        async with Cluster(is_faulty=True, nursery=nursery) as cluster:
             topology = plan.read()
             people = People(cluster, topology.names if topology else plan.names(), None, topology)
             await people.start_all()
@@ -58,16 +59,16 @@ def formed(plan: Plan, wanted: set[frozenset[str]]) -> None:
 
 
 @pytest.mark.parametrize("shape", ["chain", "star", "tree", "auto"])
-def test_four_nodes_stand_as_the_shape_has_them(shape: str) -> None:
+def test_four_nodes_stand_as_the_shape_has_them(nursery: Nursery | None, shape: str) -> None:
     wanted = {frozenset(f"node-{digit}" for digit in pair) for pair in SHAPES[shape]}
-    formed(Plan(nodes=4, topology=shape), wanted)
+    formed(nursery, Plan(nodes=4, topology=shape), wanted)
 
 
-def test_four_nodes_stand_as_a_file_has_them(tmp_path: Path) -> None:
+def test_four_nodes_stand_as_a_file_has_them(nursery: Nursery | None, tmp_path: Path) -> None:
     file = tmp_path / "square.toml"
     file.write_text(SQUARE)
     sides = [("anna", "ben"), ("ben", "carla"), ("carla", "dora"), ("dora", "anna")]
-    formed(Plan(topology=str(file)), {frozenset(side) for side in sides})
+    formed(nursery, Plan(topology=str(file)), {frozenset(side) for side in sides})
 
 
 BAD_FILES = {

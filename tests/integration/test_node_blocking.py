@@ -8,6 +8,7 @@ import pytest
 
 from headwater.errors import LocalUsageError, StorageFull, Unavailable
 from headwater.lab.cluster import Cluster, LabNode
+from headwater.lab.nursery import Nursery
 from headwater.node import blocklist
 from headwater.node.blocklist import Blocklist
 from headwater.wire.ids import NodeId
@@ -17,9 +18,11 @@ pytestmark = pytest.mark.timeout(60)
 BOB = NodeId(b"b" * 32)
 
 
-def test_a_blocked_machine_stays_out_over_a_restart_and_comes_back_when_unblocked() -> None:
+def test_a_blocked_machine_stays_out_over_a_restart_and_comes_back_when_unblocked(
+    nursery: Nursery | None,
+) -> None:
     async def check() -> None:
-        async with Cluster() as cluster:
+        async with Cluster(nursery=nursery) as cluster:
             anna = await cluster.start_node("anna")
             ben = await cluster.start_node("ben", join=[anna])
             await sees(anna, "ben", connected=True)

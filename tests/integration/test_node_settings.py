@@ -10,6 +10,7 @@ import pytest
 
 from headwater.errors import LocalUsageError, StorageFull
 from headwater.lab.cluster import Cluster, LabNode
+from headwater.lab.nursery import Nursery
 from headwater.node import settings as node_settings
 from headwater.node.settings import Changes, KeptSettings, read_kept
 from headwater.transfer.limits import RateLimit
@@ -17,9 +18,11 @@ from headwater.transfer.limits import RateLimit
 GIB = 2**30
 
 
-def test_a_name_and_limits_count_at_once_for_everybody_and_outlive_the_node() -> None:
+def test_a_name_and_limits_count_at_once_for_everybody_and_outlive_the_node(
+    nursery: Nursery | None,
+) -> None:
     async def check() -> None:
-        async with Cluster() as cluster:
+        async with Cluster(nursery=nursery) as cluster:
             anna = await cluster.start_node("anna")
             ben = await cluster.start_node("ben", join=[anna])
             changed = await patch(anna, {"name": "Anna's desk", "up_bytes_s": 3 * GIB})
