@@ -23,7 +23,8 @@ GONE_S = 10
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _nothing_left_of_the_module() -> Iterator[None]:
+def _nothing_left_of_the_module(nursery: Nursery | None) -> Iterator[None]:
+    """The nursery, which stays for the modules to come, is there before any of them."""
     before = set(psutil.Process().children(recursive=True))
     yield
     left = [each for each in psutil.Process().children(recursive=True) if each not in before]
