@@ -5,6 +5,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count, pairwise
 from random import Random
@@ -235,12 +236,18 @@ class Net:
                     init=self.init,
                     epoch=self.epoch,
                 )
-                peer.ring[info.seq] = info
-                peer.arrived_at[info.seq] = self.now
-                peer.overlay.part_arrived(info, None, self.now, is_pushed=False)
-                self.settle(peer)
+                if peer.frozen_at is None:
+                    self._made(peer, info)
+                else:  # the encoder is a process of its own
+                    peer.inbox.append(partial(self._made, info=info))
         self.seq += 1
         self.after(0.0 if self.seq == self.init + 1 else PART_S, self._make_part)
+
+    def _made(self, peer: Peer, info: PartInfo) -> None:
+        peer.ring[info.seq] = info
+        peer.arrived_at[info.seq] = self.now
+        peer.overlay.part_arrived(info, None, self.now, is_pushed=False)
+        self.settle(peer)
 
     def settle(self, peer: Peer) -> None:
         """Do what it asks for, then see to its timer."""

@@ -231,6 +231,20 @@ def test_a_node_that_slept_for_a_minute_starts_over_at_the_edge() -> None:
     net.check()
 
 
+@pytest.mark.parametrize("still_s", [1.0, 1.25, 1.49])
+def test_a_publisher_that_stands_still_for_a_moment_costs_nobody_a_part(still_s: float) -> None:
+    for seed in range(8):
+        net = star(5, seed=seed, slots=12, source=12)
+        net.run(8.0)
+        net.freeze("source")  # its encoder goes on
+        net.run(still_s)
+        net.thaw("source")
+        net.run(3.0)
+        for peer in viewers(net):
+            assert peer.skipped == []
+            assert peer.overlay.report().next >= net.seq - 5
+
+
 def test_two_halves_that_meet_again_heal() -> None:
     net = star(10, seed=6)
     net.run(10.0)

@@ -65,6 +65,8 @@ class Limits:
     """...but not longer; plus a round trip."""
     deadline_s: float = 1.2
     """How late a part may be at all: then players skip to a keyframe. Twice their buffer."""
+    still_s: float = 0.5
+    """When nobody has had a newer part for so long, the whole stream stood still."""
     behind_s: float = 2.0
     """A keyframe skipped to is at most that far behind the edge, if there is a choice."""
     jump_s: float = 2.5

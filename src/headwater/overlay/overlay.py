@@ -13,6 +13,7 @@ from headwater.overlay.capacity import Capacity
 from headwater.overlay.children import Children
 from headwater.overlay.commands import Command, Forget
 from headwater.overlay.common import Common, Rng
+from headwater.overlay.deadline import Deadline
 from headwater.overlay.delivery import Delivery
 from headwater.overlay.feed import Feed
 from headwater.overlay.feeds import Feeds
@@ -97,7 +98,7 @@ class Overlay:
         self._check_at = math.inf
         self._ticks = 0
         self._forgot = 0
-        self._hole_at = math.inf
+        self._deadline = Deadline(limits, part_s)
         self._has_left = False
 
     # Nodes.
@@ -276,6 +277,7 @@ class Overlay:
         common.counters.parts += 1
         common.arrivals.note(seq, now)
         is_newest = seq > edge
+        self._deadline.exists(seq, now)
         if partner is not None:
             partner.pushed(seq, now, TOLD_PARTS)
         if is_pushed and partner is not None:
@@ -301,13 +303,16 @@ class Overlay:
         jump = common.limits.jump_s / common.part_s
         if edge < 0 or (info.seq > edge + jump and not common.is_source):
             self._repair.began(info.group, max(info.seq, self._repair.told()))
-            self._hole_at = -math.inf if edge >= 0 else math.inf
+            if edge >= 0:
+                self._deadline.pass_now()
+            else:
+                self._deadline.forget()
             self._improvement.begin(now)
             self._wake(now)
         before = delivery.next
         delivery.advance(common.out)
         if delivery.next != before:
-            self._hole_at = math.inf  # another hole, if there is one, with a deadline of its own
+            self._deadline.forget()
         if delivery.next <= window.edge:
             if info.is_key or info.is_init:
                 self._wake(now)
@@ -369,6 +374,7 @@ class Overlay:
 
     def _check(self, now: float) -> None:
         told = self._repair.told()
+        self._deadline.exists(self._repair.top(told), now)
         again = self._feeds.check(told, now)
         again = min(again, self._skip_late(now))
         again = min(again, self._repair.plan(told, now))
@@ -381,16 +387,13 @@ class Overlay:
         low = self._repair.low()
         if low < 0 or common.is_source or common.window.edge < low:
             return math.inf
-        if self._hole_at == math.inf:
-            self._hole_at = max(now - common.limits.deadline_s, common.cadence.expected(low, now))
-            self._hole_at = min(self._hole_at, now)
-        late_at = self._hole_at + common.limits.deadline_s
+        late_at = self._deadline.ends_at(common.cadence.expected(low, now), now)
         if now < late_at or delivery.next < 0:
             return late_at if now < late_at else math.inf
         nearest = common.window.edge - int(common.limits.behind_s / common.part_s)
         if delivery.skip(nearest, common.out):
             common.counters.skips += 1
-            self._hole_at = math.inf
+            self._deadline.forget()
             return now
         return math.inf  # the next keyframe wakes us
 
