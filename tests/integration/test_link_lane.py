@@ -30,7 +30,7 @@ from headwater.live.limits import LiveLimits
 from headwater.live.part import read_head
 from headwater.live.ring import Ring
 from headwater.wire.frames import HEADER_BYTES, encode
-from headwater.wire.ids import LiveId
+from headwater.wire.ids import LiveId, NodeId
 from headwater.wire.messages import LaneOffer, LaneWanted
 
 RUNS = {"asyncio": asyncio.run, "uvloop": uvloop.run}
@@ -539,7 +539,11 @@ def test_pushes_move_to_the_lane_and_back_when_it_is_lost_and_no_part_is() -> No
             asyncio.TaskGroup() as group,
         ):
             ring, clock = Ring(), asyncio.get_running_loop().time
-            children = Children(LIVE, 1, ring, group, LiveCounters(), LiveLimits(), 1e9, clock)
+            suspicions: list[tuple[NodeId, bool]] = []
+            children = Children(
+                *(LIVE, 1, ring, group, LiveCounters(), LiveLimits(), 1e9, clock),
+                lambda node, is_suspected: suspicions.append((node, is_suspected)),
+            )
             taken: list[tuple[int, bool]] = []
             takers = [group.create_task(take(far, taken, by_lane=each)) for each in (False, True)]
             children.start(Neighbour(near), 0, 0)  # type: ignore[arg-type]
@@ -558,8 +562,11 @@ def test_pushes_move_to_the_lane_and_back_when_it_is_lost_and_no_part_is() -> No
             await push(by_lane=False)
             await push(by_lane=True)
             await push(by_lane=True)
+            assert not suspicions
             _lane(far).close("the cable was pulled")
             await push(by_lane=False)
+            await until(partial(suspicions.__contains__, (near.peer, False)))
+            assert suspicions == [(near.peer, True), (near.peer, False)]
             assert [number for number, _ in taken] == list(range(seq))
             children.stop_all()
             for task in takers:

@@ -50,8 +50,10 @@ class World:
         self.counters = LiveCounters()
         limits = LiveLimits()
         self.children = Children(
-            *(LIVE, 1, self.ring, group, self.counters, limits, PATIENCE_S, self.clock)
+            *(LIVE, 1, self.ring, group, self.counters, limits, PATIENCE_S, self.clock),
+            lambda _, is_suspected: self.suspicions.append(is_suspected),
         )
+        self.suspicions: list[bool] = []
         self.neighbour = FakeNeighbour(near)
 
     def start(self, first: int) -> None:

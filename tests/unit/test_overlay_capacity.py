@@ -27,6 +27,15 @@ def test_a_stripe_gets_its_share_and_no_more() -> None:
     assert mine.open_stripes() == 0b1110
 
 
+def test_who_leaves_takes_no_share() -> None:
+    mine = capacity(8)
+    leaving, *_ = [mine.add(node_id(f"{index}"), 0, 0, 1) for index in range(4)]
+    mine.hand_over(leaving, 5.0)
+    assert mine.has_room(0)
+    mine.take_back(leaving)
+    assert not mine.has_room(0)
+
+
 def test_few_slots_go_to_whoever_asks() -> None:
     mine = capacity(2)
     mine.add(node_id("a"), 3, 0, 1)

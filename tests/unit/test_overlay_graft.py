@@ -4,8 +4,9 @@ import pytest
 from overlay_alone import Alone, said
 from overlay_net import LIVE, PART_S, node_id, part_at
 
-from headwater.overlay import Command, Limits, Pull
-from headwater.wire.live import Accept, Hold, LiveHave, Subscribe
+from headwater.overlay import Command, Forward, Limits, Pull, StopPush
+from headwater.wire.ids import NodeId
+from headwater.wire.live import Accept, Hold, LiveHave, LiveJoin, Redirect, Subscribe
 
 PARENT, OTHER, CHILD = (node_id(name) for name in ("parent", "other", "child"))
 
@@ -199,3 +200,66 @@ def test_pulls_that_were_worth_it_make_nobody_wait_longer_the_next_time(sooner_s
         alone.push(seq, PARENT)
         alone.now = max(alone.now, due + PART_S)
     assert (cadence.jitter_s[0] > before + 0.05) is (sooner_s == 0.05)
+
+
+def children(alone: Alone, stripe: int = 0) -> tuple[NodeId, ...]:
+    return alone.overlay.report().stripes[stripe].children
+
+
+def full_with(child: NodeId) -> Alone:
+    """One that is fed, and whose only slot this child has."""
+    alone = Alone(slots=1)
+    alone.be_fed_by(PARENT)
+    for node in (child, OTHER):
+        alone.meet(node, edge=100, slots=1, free=0)
+    assert said(alone.say(child, Subscribe(LIVE, 0, 101, 1)), Accept, child)
+    assert said(alone.say(OTHER, Subscribe(LIVE, 0, 101, 1)), Redirect, OTHER)
+    return alone
+
+
+def test_the_slot_of_a_child_that_may_be_gone_is_for_others_and_it_is_fed_on() -> None:
+    alone = full_with(CHILD)
+    alone.overlay.suspected(CHILD, alone.now)
+    told = alone.pass_time(0.5)
+    assert said(told, LiveJoin)[-1].free == 1, "others hear that there is room"
+    assert said(alone.say(OTHER, Subscribe(LIVE, 0, 101, 1)), Accept, OTHER)
+    [forward] = [c for c in alone.push(104, PARENT) if isinstance(c, Forward)]
+    assert set(forward.nodes) == {CHILD, OTHER}
+
+
+def test_a_child_that_was_suspected_and_is_there_stays() -> None:
+    alone = full_with(CHILD)
+    alone.overlay.suspected(CHILD, alone.now)
+    alone.overlay.cleared(CHILD, alone.now)
+    assert not [c for c in alone.pass_time(5.0) if isinstance(c, StopPush)]
+    assert children(alone) == (CHILD,)
+    assert said(alone.say(OTHER, Subscribe(LIVE, 0, 101, 1)), Redirect, OTHER)
+
+
+def test_a_child_whose_slot_was_taken_meanwhile_is_sent_elsewhere_and_fed_until_then() -> None:
+    alone = full_with(CHILD)
+    alone.overlay.suspected(CHILD, alone.now)
+    alone.say(OTHER, Subscribe(LIVE, 0, 101, 1))
+    alone.overlay.cleared(CHILD, alone.now)
+    [told] = said(alone.pass_time(0.0), Redirect, CHILD)
+    assert told.keep_ms == Limits().keep_ms
+    assert set(children(alone)) == {CHILD, OTHER}
+    out = alone.pass_time(told.keep_ms / 1000 + 1.0)
+    assert StopPush(CHILD, 0) in out
+    assert children(alone) == (OTHER,)
+
+
+def test_a_child_that_stays_suspected_is_let_go() -> None:
+    alone = full_with(CHILD)
+    alone.overlay.suspected(CHILD, alone.now)
+    suspected_s = Limits().suspected_s
+    assert not [c for c in alone.pass_time(suspected_s - 0.01) if isinstance(c, StopPush)]
+    assert StopPush(CHILD, 0) in alone.pass_time(1.1)
+    assert children(alone) == ()
+
+
+def test_who_was_not_suspected_is_not_touched_when_it_is_cleared() -> None:
+    alone = full_with(CHILD)
+    alone.overlay.cleared(CHILD, alone.now)
+    alone.overlay.cleared(OTHER, alone.now)
+    assert children(alone) == (CHILD,)

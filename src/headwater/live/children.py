@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
@@ -31,10 +32,12 @@ class Children:
         limits: LiveLimits,
         patience_s: float,
         clock: Callable[[], float],
+        suspect: Callable[[NodeId, bool], None],
     ) -> None:
+        """`suspect`: as ChildFeed's, of which child."""
         self._live, self._stripes, self._ring, self._group = live, stripes, ring, group
         self._counters, self._limits, self._clock = counters, limits, clock
-        self._patience_s = patience_s
+        self._patience_s, self._suspect = patience_s, suspect
         self._feeds: dict[tuple[NodeId, int], tuple[ChildFeed, asyncio.Task[None]]] = {}
         self._told: dict[tuple[NodeId, int], float] = {}
 
@@ -47,7 +50,8 @@ class Children:
         self.stop(neighbour.node, stripe)
         push = Push(self._live, stripe)
         feed = ChildFeed(
-            *(neighbour, push, self._counters, self._limits, self._patience_s, self._clock)
+            *(neighbour, push, self._counters, self._limits, self._patience_s, self._clock),
+            partial(self._suspect, neighbour.node),
         )
         for part in self._of(stripe, self._first_in_time(first)):
             feed.put(part)

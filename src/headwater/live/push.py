@@ -42,8 +42,11 @@ class ChildFeed:
         limits: LiveLimits,
         patience_s: float,
         clock: Callable[[], float],
+        suspect: Callable[[bool], None],
     ) -> None:
+        """`suspect`: told True when the child may be gone, False when it is there after all."""
         self._neighbour, self._push, self._clock = neighbour, push, clock
+        self._suspect, self._is_suspected = suspect, False
         self._counters, self._limits, self._patience_s = counters, limits, patience_s
         self._waiting: deque[tuple[LivePart, float]] = deque()
         self._sent: deque[tuple[LivePart, float]] = deque()
@@ -134,6 +137,8 @@ class ChildFeed:
             raise LinkClosed("the child wants no more") from closed
         self._waiting.extendleft(reversed(self._sent))
         self._sent.clear()
+        self._is_suspected = True
+        self._suspect(True)
 
     async def _write(self, stream: Stream) -> None:
         await stream.write(encode(self._push))
@@ -163,6 +168,9 @@ class ChildFeed:
             if not taken:
                 raise LinkClosed("the child wants no more")
             self._neighbour.heard()
+            if self._is_suspected:
+                self._is_suspected = False
+                self._suspect(False)
             for _ in taken:
                 with suppress(IndexError):
                     self._bytes -= len(self._sent.popleft()[0].frame)

@@ -151,6 +151,7 @@ class Session:
                 *(around.counters, around.limits),
                 DEFAULT.patience_s(self.entry.stripes, self.entry.part_ms / 1000),
                 around.clock,
+                self._suspect,
             )
             group.create_task(self.shelf.run(), name="live.shelf")
             if not self.is_source:
@@ -265,13 +266,17 @@ class Session:
         try:
             await self._arrivals.pushed(neighbour, push.stripe, self.entry.stripes, stream)
         except LaneLost:
-            self._overlay.suspected(neighbour.node, self._clock())
-            self._act()
+            self._suspect(neighbour.node, True)
             raise
         finally:
             if self._incoming.get(feed) is stream:
                 del self._incoming[feed]
             stream.reset()
+
+    def _suspect(self, node: NodeId, is_suspected: bool) -> None:
+        tell = self._overlay.suspected if is_suspected else self._overlay.cleared
+        tell(node, self._clock())
+        self._act()
 
     async def answer(self, node: NodeId, request: GetParts | GetClock, stream: Stream) -> None:
         """Give what is asked for. Raises: LinkClosed."""

@@ -25,13 +25,15 @@ def gives_way(weaker: int, slots: int, limits: Limits) -> bool:
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """One stripe to one child. `leaving_at`: handed over, fed until then."""
+    """One stripe to one child. `leaving_at`: handed over, fed until then. `is_suspected`: fed until
+    then because it may be there after all."""
 
     node: NodeId
     stripe: int
     first: int
     slots: int
     leaving_at: float = math.inf
+    is_suspected: bool = False
     slow_since: float = math.inf
 
     @property
@@ -78,7 +80,8 @@ class Capacity:
         if self.used >= self.slots:
             return False
         share = -(-self.slots // (self._stripes if self._is_source else RELAY_SPREAD))
-        return self.slots < self._stripes or len(self.of[stripe]) < share
+        staying = sum(child.is_staying for child in self.of[stripe].values())
+        return self.slots < self._stripes or staying < share
 
     def open_stripes(self) -> int:
         """Bit i: has_room(i)."""
@@ -113,18 +116,18 @@ class Capacity:
         self._order(stripe)
         return True
 
-    def hand_over(self, child: Child, until: float) -> None:
+    def hand_over(self, child: Child, until: float, *, is_suspected: bool = False) -> None:
         if child.is_staying:
             self.used -= 1
             self.leaving += 1
-        child.leaving_at = until
+        child.leaving_at, child.is_suspected = until, is_suspected
         self._find_weakest()
 
     def take_back(self, child: Child) -> None:
         if not child.is_staying:
             self.used += 1
             self.leaving -= 1
-        child.leaving_at = math.inf
+        child.leaving_at, child.is_suspected = math.inf, False
         self._find_weakest()
 
     def weaker(self, stripe: int, slots: int) -> Child | None:

@@ -145,6 +145,26 @@ class Children:
         self.capacity.hand_over(child, now + keep_ms / 1000)
         common.send(child.node, Redirect(common.live, child.stripe, names, keep_ms))
 
+    def suspected(self, node: NodeId, now: float) -> None:
+        """It may be gone: its slots are for others, those above all who were fed by it. It is fed
+        on, for it may be there."""
+        for stripe in self.capacity.stripes_of(node):
+            child = self.capacity.of[stripe][node]
+            if child.is_staying:
+                until = now + self._common.limits.suspected_s
+                self.capacity.hand_over(child, until, is_suspected=True)
+
+    def cleared(self, node: NodeId, now: float) -> None:
+        """It is there: it stays, unless its slots are taken by now."""
+        for stripe in self.capacity.stripes_of(node):
+            child = self.capacity.of[stripe][node]
+            if not child.is_suspected:
+                continue
+            if self.capacity.has_room(stripe):
+                self.capacity.take_back(child)
+            else:
+                self.hand_over(child, (), now)
+
     def remove(self, node: NodeId, stripe: int, *, is_linked: bool) -> None:
         if self.capacity.remove(node, stripe) and is_linked:
             self._common.out.append(StopPush(node, stripe))

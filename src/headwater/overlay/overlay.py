@@ -137,7 +137,14 @@ class Overlay:
             partner.avoid_until = max(partner.avoid_until, now + self._common.limits.suspected_s)
             self._repair.lost(node, now)
             self._feeds.suspected(node, now)
+            self._children.suspected(node, now)
+            self._partners.look(now)
             self._wake(now)
+
+    def cleared(self, node: NodeId, now: float) -> None:
+        """A child that was suspected takes what is pushed to it."""
+        self._children.cleared(node, now)
+        self._partners.look(now)
 
     def _lost(self, node: NodeId, now: float) -> None:
         if self._common.partners.pop(node, None) is None:

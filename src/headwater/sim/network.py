@@ -100,9 +100,9 @@ class Network:
             self._cut(link.other)
 
     def end_lanes(self, station: Station) -> None:
-        """Its connections end with it: those whom it fed hear of it."""
+        """Its connections end with it: those whom it fed, and who fed it, hear of it."""
         for link in station.links.values():
-            if link.has_lane and link.pushes:
+            if link.has_lane and (link.pushes or link.other.pushes):
                 self.clock.at(self.clock.now + link.delay_s, link.far.lane_lost, link.other)
 
     def cut(self, link: Link) -> None:
