@@ -19,7 +19,7 @@ from bench.child import say, told
 from headwater.link.frames import FrameAssembler
 from headwater.link.iroh import bind
 from headwater.link.port import Link, LinkClosed, Stream
-from headwater.live.part import read_head
+from headwater.live.part import next_pushed
 from headwater.node.config import LinkConfig
 from headwater.node.neighbour_hello import introduce
 from headwater.wire.frames import HEADER_BYTES, decode, encode, frame_length
@@ -90,8 +90,10 @@ class _Child:
             if not isinstance(decode(await stream.read_exact(size), request_decoder), Push):
                 stream.reset()
                 return
-            while (head := await read_head(stream)) is not None:
-                await stream.read_exact(head.info.size_bytes)
+            while (head := await next_pushed(stream)) is not None:
+                if isinstance(head, int):
+                    continue  # left out for being late: it counts as lost
+                await stream.read_exact(head.frame_bytes)
                 self.arrived.setdefault(head.info.seq, time.monotonic())
                 await stream.write(b"\1")
         except LinkClosed:

@@ -110,6 +110,76 @@ def test_fewer_bytes_than_wanted_are_an_error(way: Way) -> None:
 
 
 @every_way
+def test_what_is_peeked_at_stays(way: Way) -> None:
+    async def check() -> None:
+        payload = os.urandom(200_000)
+        async with streams(way) as (ours, theirs):
+            await ours.write(payload[:3])
+            assert await cancelled_after(200, theirs.peek(100))
+            assert await theirs.peek(2) == payload[:2]
+            for at in range(3, len(payload), 50_000):
+                await ours.write(payload[at : at + 50_000])
+            await ours.finish()
+            assert await theirs.peek(100_000) == payload[:100_000]
+            assert await theirs.read_exact(7) == payload[:7]
+            assert await theirs.peek(100) == payload[7:107]
+            assert await theirs.read_exact(199_990) == payload[7:-3]
+            assert await theirs.peek(100) == payload[-3:]
+            assert await read_all(theirs) == payload[-3:]
+            assert [await theirs.peek(1) for _ in range(2)] == [b"", b""]
+
+    asyncio.run(check())
+
+
+@every_way
+def test_nothing_can_be_peeked_at_after_a_reset(way: Way) -> None:
+    async def check() -> None:
+        async with streams(way) as (ours, theirs):
+            ours.reset()
+            for _ in range(2):
+                with pytest.raises(LinkClosed):
+                    await theirs.peek(1)
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_is_written_at_once_keeps_its_place(name: str) -> None:
+    async def check() -> None:
+        chance = random.Random(1)
+        payloads = [os.urandom(chance.choice((1, 900, 20_000, 90_000))) for _ in range(100)]
+        at_once = 0
+        async with streams(WAYS[name]) as (ours, theirs), asyncio.TaskGroup() as group:
+            reading = group.create_task(theirs.read_exact(sum(map(len, payloads))))
+            for payload in payloads:
+                if ours.write_at_once(payload):
+                    at_once += 1
+                else:
+                    await ours.write(payload)
+            assert await reading == b"".join(payloads)
+        assert (at_once > 0) == (name in ("memory", "lane"))
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("way", [WAYS["memory"], WAYS["lane"]], ids=["memory", "lane"])
+def test_what_would_have_to_wait_is_not_written_at_once(way: Way) -> None:
+    async def check() -> None:
+        async with streams(way) as (ours, theirs):
+            written = 0
+            while ours.write_at_once(bytes(100_000)):
+                written += 100_000
+            assert 0 < written <= 2 * MB
+            assert len(await theirs.read_exact(written)) == written
+            await ours.write(b"abc")
+            assert await theirs.read_exact(3) == b"abc"
+            ours.reset()
+            assert not ours.write_at_once(b"!")
+
+    asyncio.run(check())
+
+
+@every_way
 def test_a_reset_is_never_taken_for_an_end(way: Way) -> None:
     async def check() -> None:
         async with streams(way) as (ours, theirs):

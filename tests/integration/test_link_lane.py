@@ -27,7 +27,7 @@ from headwater.link.tls import ServerIdentity, client_context
 from headwater.live.children import Children
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
-from headwater.live.part import read_head
+from headwater.live.part import next_head
 from headwater.live.ring import Ring
 from headwater.wire.frames import HEADER_BYTES, encode
 from headwater.wire.ids import LiveId, NodeId
@@ -591,8 +591,8 @@ async def _take_all(stream: Stream, taken: list[tuple[int, bool]], *, by_lane: b
     try:
         size = int.from_bytes(await stream.read_exact(HEADER_BYTES), "big")
         await stream.read_exact(size)
-        while (head := await read_head(stream)) is not None:
-            await stream.read_exact(head.info.size_bytes)
+        while (head := await next_head(stream)) is not None:
+            await stream.read_exact(head.frame_bytes)
             if not _came(taken, head.info.seq):
                 taken.append((head.info.seq, by_lane))
             await stream.write(b"\1")

@@ -12,7 +12,7 @@ from headwater.link.port import Link, LinkClosed, Stream
 from headwater.live.children import Children
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
-from headwater.live.part import LivePart, read_pushed
+from headwater.live.part import LivePart, next_pushed
 from headwater.live.ring import Ring
 from headwater.wire.frames import HEADER_BYTES, decode, frame_length
 from headwater.wire.ids import LiveId, NodeId
@@ -88,12 +88,12 @@ async def take(stream: Stream, count: int, *, says_so: bool = True) -> list[int]
     """Read so many parts: their numbers; -1 - number of one that is left out."""
     seqs: list[int] = []
     for _ in range(count):
-        head = await read_pushed(stream)
+        head = await next_pushed(stream)
         assert head is not None
         if isinstance(head, int):
             seqs.append(-1 - head)
             continue
-        assert len(await stream.read_exact(head.info.size_bytes)) == head.info.size_bytes
+        assert len(await stream.read_exact(head.frame_bytes)) == head.frame_bytes
         seqs.append(head.info.seq)
         if says_so:
             await stream.write(b"\1")
@@ -117,6 +117,39 @@ def test_kept_parts_then_new_ones_as_they_came() -> None:
             await until(lambda: w.children.backlogs_s(w.clock.now) == [0.0])
             assert w.children.check(w.clock.now) == []
             assert w.counters.parts_pushed == 20
+
+    asyncio.run(scenario())
+
+
+def test_while_nothing_waits_a_part_is_written_as_it_is_pushed() -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            w.start(0)
+            stream_ = await w.pushed()
+            for n in range(3):
+                w.push(part(n))
+                assert w.counters.parts_pushed == n + 1  # without a turn of the loop
+            w.children.leave_out(w.neighbour.node, [3])
+            w.push(part(3), part(4))
+            assert w.counters.parts_pushed == 3
+            assert await take(stream_, 5) == [0, 1, 2, -1 - 3, 4]
+            w.push(part(5))
+            assert w.counters.parts_pushed == 5
+            assert await take(stream_, 1) == [5]
+            assert w.counters.parts_left_out == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_does_not_fit_waits_and_what_comes_next_waits_behind_it() -> None:
+    async def scenario() -> None:
+        async with world() as w:
+            w.start(0)
+            stream_ = await w.pushed()
+            parts = [part(0), *(large(n, 1) for n in range(1, 12)), part(12), part(13)]
+            w.push(*parts)
+            assert w.counters.parts_pushed < len(parts)
+            assert await take(stream_, len(parts)) == list(range(len(parts)))
 
     asyncio.run(scenario())
 

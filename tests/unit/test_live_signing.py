@@ -51,7 +51,7 @@ def test_whatever_comes_the_parts_are_consistent_and_signed(made: list[Made]) ->
     for seq, part in enumerate(parts):
         info = part.info
         travelled = decode(part.head[HEADER_BYTES:], part_decoder)
-        check_signature(KEY.public_key(), travelled)
+        check_signature(KEY.public_key().public_bytes_raw(), travelled)
         check_payload(info, part.payload)
         assert part_info(travelled) == info
         epoch += info.is_init

@@ -26,7 +26,7 @@ from headwater.wire.live import (
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
-PUBLIC = KEY.public_key()
+PUBLIC = KEY.public_key().public_bytes_raw()
 PAYLOAD = b"moof and mdat"
 DOMAIN = b"headwater/part/1\0"
 

@@ -45,11 +45,17 @@ class _FaultyStream:
             payload = payload[:middle] + bytes([payload[middle] ^ 1]) + payload[middle + 1 :]
         await self._stream.write(payload)
 
+    def write_at_once(self, payload: bytes) -> bool:
+        return not self._faults.is_forging and self._stream.write_at_once(payload)
+
     async def finish(self) -> None:
         await self._stream.finish()
 
     async def read(self, limit: int) -> bytes:
         return await self._stream.read(limit)
+
+    async def peek(self, size: int) -> bytes:
+        return await self._stream.peek(size)
 
     async def read_exact(self, size: int) -> bytes:
         return await self._stream.read_exact(size)

@@ -48,6 +48,9 @@ class IrohStream:
     async def write(self, payload: bytes) -> None:
         await self._send_by(self._send.write_all(payload))
 
+    def write_at_once(self, payload: bytes) -> bool:
+        return False  # iroh tells of a write only when it is over
+
     async def finish(self) -> None:
         try:
             await self._settle()
@@ -86,6 +89,14 @@ class IrohStream:
         taken = self._held[self._offset : self._offset + limit]
         self._offset += len(taken)
         return taken
+
+    async def peek(self, size: int) -> bytes:
+        while len(self._held) - self._offset < size:
+            chunk = await self._fetch(_READ_BYTES)
+            if not chunk:
+                break
+            self._held, self._offset = self._held[self._offset :] + chunk, 0
+        return self._held[self._offset : self._offset + size]
 
     async def read_exact(self, size: int) -> bytes:
         parts: list[bytes] = []

@@ -70,6 +70,14 @@ class LaneStream:
             self._queue.append(memoryview(payload))
         await self._drain()
 
+    def write_at_once(self, payload: bytes) -> bool:
+        size = len(payload)
+        if self._failure or self._queue or size > min(self._credit, self._lane.room):
+            return False
+        self._credit -= size
+        self._say(DATA, size, memoryview(payload))
+        return True
+
     async def finish(self) -> None:
         self._raise_failure()
         self._is_finishing = True
@@ -85,6 +93,17 @@ class LaneStream:
     async def read(self, limit: int) -> bytes:
         await self._have(1)
         return self._take(min(limit, self._held))
+
+    async def peek(self, size: int) -> bytes:
+        await self._have(size)
+        size = min(size, self._held)
+        if size and len(self._chunks[0]) - self._offset < size:
+            pieces = [self._chunks.popleft()[self._offset :]]
+            while sum(map(len, pieces)) < size:
+                pieces.append(self._chunks.popleft())
+            self._chunks.appendleft(b"".join(pieces))
+            self._offset = 0
+        return self._chunks[0][self._offset : self._offset + size] if size else b""
 
     async def read_exact(self, size: int) -> bytes:
         await self._have(size)

@@ -64,6 +64,15 @@ class _Pipe:
         self._held += payload
         self._changed.set()
 
+    def put(self, payload: bytes) -> bool:
+        """Whether there was room for all of it."""
+        is_open = self._broken is None and not self._is_finished
+        if not is_open or len(self._held) + len(payload) > WINDOW_BYTES:
+            return False
+        self._held += payload
+        self._changed.set()
+        return True
+
     def finish(self) -> None:
         if self._broken is not None:
             raise LinkClosed(self._broken)
@@ -84,6 +93,15 @@ class _Pipe:
         del self._held[: len(taken)]
         self._changed.set()
         return taken
+
+    async def peek(self, size: int) -> bytes:
+        while self._wire.is_frozen or (len(self._held) < size and not self._is_finished):
+            if self._broken is not None:
+                break
+            await self._change()
+        if self._broken is not None:
+            raise LinkClosed(self._broken)
+        return bytes(self._held[:size])
 
     def unread(self, taken: bytes) -> None:
         self._held[:0] = taken
@@ -117,6 +135,12 @@ class MemoryStream:
             self._show()
         await self._outgoing.write(payload)
 
+    def write_at_once(self, payload: bytes) -> bool:
+        is_taken = self._outgoing.put(payload)
+        if is_taken:
+            self._show()
+        return is_taken
+
     async def finish(self) -> None:
         self._show()
         self._outgoing.finish()
@@ -128,6 +152,9 @@ class MemoryStream:
 
     async def read(self, limit: int) -> bytes:
         return await self._incoming.read(limit)
+
+    async def peek(self, size: int) -> bytes:
+        return await self._incoming.peek(size)
 
     async def read_exact(self, size: int) -> bytes:
         taken = bytearray()

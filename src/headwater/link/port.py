@@ -26,11 +26,17 @@ class Stream(Protocol):
     async def write(self, payload: bytes) -> None:
         """Queue all of it; waits while the other side is slow. Raises: LinkClosed."""
 
+    def write_at_once(self, payload: bytes) -> bool:
+        """Queue all of it, if that takes no waiting; whether it did. Never raises."""
+
     async def finish(self) -> None:
         """No more will be written; reading goes on. Raises: LinkClosed."""
 
     async def read(self, limit: int) -> bytes:
         """Between 1 and `limit` bytes, or b"" after the other side's finish. Raises: LinkClosed."""
+
+    async def peek(self, size: int) -> bytes:
+        """The next `size` bytes, fewer where the stream ends; they stay. Raises: LinkClosed."""
 
     async def read_exact(self, size: int) -> bytes:
         """Exactly `size` bytes. Raises: LinkClosed when fewer come."""

@@ -77,6 +77,9 @@ class ShapedStream:
         for part in self._line.parts(payload):
             self._send(part)
 
+    def write_at_once(self, payload: bytes) -> bool:
+        return False  # it takes its time
+
     async def finish(self) -> None:
         self._send(None)
 
@@ -118,6 +121,9 @@ class ShapedStream:
 
     async def read(self, limit: int) -> bytes:
         return await self._stream.read(limit)
+
+    async def peek(self, size: int) -> bytes:
+        return await self._stream.peek(size)
 
     async def read_exact(self, size: int) -> bytes:
         return await self._stream.read_exact(size)

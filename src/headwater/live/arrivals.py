@@ -6,14 +6,12 @@ hash take about 0.1 ms, less than a hop to a thread and back."""
 import asyncio
 from collections.abc import Callable, Sequence
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from headwater.catalog.rate import Allowance
 from headwater.errors import NodeError, RemoteProtocolError
 from headwater.link.port import LinkClosed, Stream
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
-from headwater.live.part import Head, LivePart, read_pushed
+from headwater.live.part import Head, LivePart, next_pushed
 from headwater.live.port import Neighbour
 from headwater.live.pull import pull
 from headwater.wire.ids import LiveId, NodeId
@@ -34,7 +32,7 @@ class Arrivals:
     def __init__(
         self,
         live: LiveId,
-        key: Ed25519PublicKey,
+        stream_key: bytes,
         is_wanted: Callable[[PartInfo], bool],
         take: Callable[[LivePart, NodeId, bool], None],
         repeated: Callable[[int, NodeId], None],
@@ -43,7 +41,7 @@ class Arrivals:
         limits: LiveLimits,
         clock: Callable[[], float],
     ) -> None:
-        self._live, self._key, self._clock = live, key, clock
+        self._live, self._stream_key, self._clock = live, stream_key, clock
         self._is_wanted, self._take, self._counters = is_wanted, take, counters
         self._repeated, self._left_out = repeated, left_out
         self._allowance = Allowance(limits.parts_per_s, limits.parts_burst, clock())
@@ -54,7 +52,7 @@ class Arrivals:
         """Take parts off a push stream until it ends. Raises: LinkClosed; RemoteProtocolError
         when it carries something else."""
         while True:
-            came = await read_pushed(stream)
+            came = await next_pushed(stream)
             if came is None:
                 return
             neighbour.heard()
@@ -99,7 +97,7 @@ class Arrivals:
 
     async def _read(self, head: Head, stream: Stream, node: NodeId, *, is_pushed: bool) -> None:
         if not self._is_worth_checking(head.info, node, is_pushed=is_pushed):
-            await _drop(stream, head.info.size_bytes)
+            await _drop(stream, head.frame_bytes)
             return
         part = await self._part(head, stream)
         if self._is_wanted(head.info):
@@ -114,7 +112,7 @@ class Arrivals:
             await self._has_room.wait()
         self._room -= size
         try:
-            part = await head.read_part(self._key, stream)
+            part = await head.read_part(self._stream_key, stream)
         except RemoteProtocolError:
             self._counters.parts_forged += 1
             raise

@@ -4,11 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec.msgpack import Decoder
 
 from headwater.errors import RemoteProtocolError
-from headwater.link.port import Stream
+from headwater.link.port import LinkClosed, Stream
 from headwater.wire import frames
 from headwater.wire.live import (
     Part,
@@ -20,7 +19,7 @@ from headwater.wire.live import (
     pushed_decoder,
 )
 
-__all__ = ["Head", "LivePart", "read_head", "read_pushed", "stored_part"]
+__all__ = ["Head", "LivePart", "next_head", "next_pushed", "stored_part"]
 
 T = TypeVar("T")
 MAX_HEAD_BYTES = 512
@@ -54,48 +53,64 @@ class Head:
 
     info: PartInfo
     part: Part
-    encoded: bytes
+    head_bytes: int
 
-    async def read_part(self, key: Ed25519PublicKey, stream: Stream) -> LivePart:
+    @property
+    def frame_bytes(self) -> int:
+        """Of it and the payload."""
+        return self.head_bytes + self.info.size_bytes
+
+    async def read_part(self, stream_key: bytes, stream: Stream) -> LivePart:
         """The whole of it; the signature is checked while the payload is on its way. Raises:
         LinkClosed; RemoteProtocolError when forged."""
-        check_signature(key, self.part)
-        payload = await stream.read_exact(self.info.size_bytes)
-        check_payload(self.info, payload)
-        return LivePart(self.info, self.encoded + payload, len(self.encoded))
+        check_signature(stream_key, self.part)
+        frame = await stream.read_exact(self.frame_bytes)
+        check_payload(self.info, memoryview(frame)[self.head_bytes :])
+        return LivePart(self.info, frame, self.head_bytes)
 
 
-async def read_head(stream: Stream) -> Head | None:
-    """The next part's; None where the stream ends. Raises: LinkClosed, RemoteProtocolError."""
-    found = await _read(stream, part_decoder)
+async def next_head(stream: Stream) -> Head | None:
+    """The next part's, which stays in the stream; None where that ends. Raises: LinkClosed,
+    RemoteProtocolError."""
+    found = await _peek(stream, part_decoder)
     return None if found is None else _head(*found)
 
 
-async def read_pushed(stream: Stream) -> Head | int | None:
-    """Off a push stream: a part's, or the number of one that is left out; None where the stream
-    ends. Raises: LinkClosed, RemoteProtocolError."""
-    found = await _read(stream, pushed_decoder)
+async def next_pushed(stream: Stream) -> Head | int | None:
+    """Of a push stream: a part's, which stays there, or the number of one that is left out; None
+    where the stream ends. Raises: LinkClosed, RemoteProtocolError."""
+    found = await _peek(stream, pushed_decoder)
     if found is None:
         return None
-    came, encoded = found
-    return came if isinstance(came, int) else _head(came, encoded)
+    came, size = found
+    if not isinstance(came, int):
+        return _head(came, size)
+    await stream.read_exact(size)
+    return came
 
 
-def _head(part: Part, encoded: bytes) -> Head:
-    return Head(part_info(part), part, encoded)
+def _head(part: Part, size: int) -> Head:
+    return Head(part_info(part), part, size)
 
 
-async def _read(stream: Stream, decoder: Decoder[T]) -> tuple[T, bytes] | None:
-    """A frame, and its bytes."""
-    start = await stream.read(frames.HEADER_BYTES)
+async def _peek(stream: Stream, decoder: Decoder[T]) -> tuple[T, int] | None:
+    """A frame, and how long it is with its length."""
+    start = await _peek_whole(stream, frames.HEADER_BYTES)
     if not start:
         return None
-    start += await stream.read_exact(frames.HEADER_BYTES - len(start))
-    size = frames.frame_length(start)
+    size = frames.HEADER_BYTES + frames.frame_length(start)
     if size > MAX_HEAD_BYTES:
         raise RemoteProtocolError(f"a part's header of {size} bytes was announced")
-    body = await stream.read_exact(size)
-    return frames.decode(body, decoder), start + body
+    frame = await _peek_whole(stream, size)
+    return frames.decode(frame[frames.HEADER_BYTES :], decoder), size
+
+
+async def _peek_whole(stream: Stream, size: int) -> bytes:
+    """So much; nothing where the stream ends."""
+    found = await stream.peek(size)
+    if 0 < len(found) < size:
+        raise LinkClosed("the stream ended inside a part")
+    return found
 
 
 def stored_part(encoded: bytes, payload: bytes) -> LivePart | None:

@@ -8,7 +8,7 @@ from headwater.errors import RemoteProtocolError, Unavailable
 from headwater.link.port import Stream
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import BURST_PRIORITY, PULL_PRIORITY, REPAIR_PARTS, LiveLimits
-from headwater.live.part import Head, LivePart, read_head
+from headwater.live.part import Head, LivePart, next_head
 from headwater.live.port import Neighbour
 from headwater.wire.frames import encode
 from headwater.wire.ids import LiveId, NodeId
@@ -27,7 +27,7 @@ MIN_RATE_BYTES_S = 256 * 1024
 async def pull(
     neighbour: Neighbour, live: LiveId, seqs: Sequence[int]
 ) -> AsyncIterator[tuple[Head, Stream]]:
-    """The heads of the parts that come; whoever takes one reads or drops its payload.
+    """The heads of the parts that come; whoever takes one reads or drops the part.
 
     Raises: Unavailable, LinkClosed; RemoteProtocolError when something else comes."""
     priority = PULL_PRIORITY if len(seqs) <= REPAIR_PARTS else BURST_PRIORITY
@@ -39,7 +39,7 @@ async def pull(
         expected = set(seqs)
         for _ in range(reply.count):
             async with asyncio.timeout(PART_S):
-                head = await read_head(stream)
+                head = await next_head(stream)
             if head is None:
                 raise Unavailable("the answer was cut short")
             if head.info.live != live or head.info.seq not in expected:

@@ -55,6 +55,9 @@ class ChildFeed:
         """Of both."""
         self._has_work = asyncio.Event()
         self._stream: Stream | None = None
+        self._idle: Stream | None = None
+        """The same while nothing waits: a part is written as it is put, without a turn of the
+        loop."""
         self._is_over = False
         """The child wants no more."""
         self._is_stale = False
@@ -72,9 +75,14 @@ class ChildFeed:
         is_left_out = part.info.group < self._least_group and not part.info.is_init
         if is_left_out or self._is_over:
             return
-        self._waiting.append((part, self._clock()))
         self._bytes += len(part.frame)
-        self._has_work.set()
+        now = self._clock()
+        idle = None if self._waiting or part.seq in self._had else self._idle
+        if idle is not None and idle.write_at_once(part.frame):
+            self._written(part, now)
+        else:
+            self._waiting.append((part, now))
+            self._has_work.set()
 
     def leave_out(self, seqs: Iterable[int]) -> None:
         """The child has these already."""
@@ -147,20 +155,28 @@ class ChildFeed:
                 return
             if not self._waiting:
                 self._has_work.clear()
-                await self._has_work.wait()
+                self._idle = stream
+                try:
+                    await self._has_work.wait()
+                finally:
+                    self._idle = None
                 continue
             part, since = self._waiting.popleft()
-            self._last = part.seq
             is_late = self._clock() - since > self._patience_s and not part.info.is_init
             if is_late or part.seq in self._had:
+                self._last = part.seq
                 self._bytes -= len(part.frame)
                 self._counters.parts_left_out += 1
                 await stream.write(encode(part.seq))
                 continue
-            self._sent.append((part, since))
+            self._written(part, since)
             await stream.write(part.frame)
-            self._counters.parts_pushed += 1
-            self._counters.bytes_pushed += len(part.frame)
+
+    def _written(self, part: LivePart, since: float) -> None:
+        self._last = part.seq
+        self._sent.append((part, since))
+        self._counters.parts_pushed += 1
+        self._counters.bytes_pushed += len(part.frame)
 
     async def _hear(self, stream: Stream) -> None:
         while True:

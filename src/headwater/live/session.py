@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from headwater.link.port import LaneLost, Stream
 from headwater.live.arrivals import Arrivals
 from headwater.live.asking import Asking
@@ -119,9 +117,15 @@ class Session:
             now=self._clock(),
             wants_delivery=wants_delivery,
         )
-        key = Ed25519PublicKey.from_public_bytes(entry.stream_key)
         self._arrivals = Arrivals(
-            *(self.live, key, self._is_wanted, self._take, self._repeated, self._left_out),
+            *(
+                self.live,
+                entry.stream_key,
+                self._is_wanted,
+                self._take,
+                self._repeated,
+                self._left_out,
+            ),
             *(around.counters, around.limits, around.clock),
         )
         self._asking = Asking(

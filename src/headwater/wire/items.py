@@ -11,14 +11,14 @@ import re
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta, Struct
 
 from headwater.errors import RemoteProtocolError
 from headwater.wire.frames import MALFORMED
 from headwater.wire.ids import ItemKey, NodeId, VideoId
 from headwater.wire.live import live_id
+from headwater.wire.signature import is_genuine
 
 __all__ = [
     "MAX_ITEM_BYTES",
@@ -265,12 +265,8 @@ def sign_item(key: Ed25519PrivateKey, body: Body) -> Item:
 
 def open_item(signed: Signed) -> Item:
     """The checked item. Raises: RemoteProtocolError on a forged signature or a malformed body."""
-    try:
-        Ed25519PublicKey.from_public_bytes(signed.author).verify(
-            signed.signature, _DOMAIN + signed.body
-        )
-    except (InvalidSignature, ValueError) as error:
-        raise RemoteProtocolError("an item's signature does not match its author") from error
+    if not is_genuine(signed.signature, signed.author, _DOMAIN + signed.body):
+        raise RemoteProtocolError("an item's signature does not match its author")
     return _checked(signed)
 
 

@@ -5,13 +5,13 @@ import hashlib
 from typing import Annotated
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta, Struct
 
 from headwater.errors import RemoteProtocolError
 from headwater.wire.frames import MALFORMED
 from headwater.wire.ids import LiveId
+from headwater.wire.signature import is_genuine
 
 __all__ = [
     "MAX_ANCESTORS",
@@ -132,15 +132,13 @@ def part_info(part: Part) -> PartInfo:
     return info
 
 
-def check_signature(key: Ed25519PublicKey, part: Part) -> None:
+def check_signature(stream_key: bytes, part: Part) -> None:
     """Raises: RemoteProtocolError when it is forged."""
-    try:
-        key.verify(part.signature, _PART_DOMAIN + part.info)
-    except InvalidSignature as error:
-        raise RemoteProtocolError("the signature of a part is forged") from error
+    if not is_genuine(part.signature, stream_key, _PART_DOMAIN + part.info):
+        raise RemoteProtocolError("the signature of a part is forged")
 
 
-def check_payload(info: PartInfo, payload: bytes) -> None:
+def check_payload(info: PartInfo, payload: bytes | memoryview) -> None:
     """Raises: RemoteProtocolError when it is not the one that was signed."""
     if len(payload) != info.size_bytes or hashlib.sha256(payload).digest() != info.sha256:
         raise RemoteProtocolError(f"part {info.seq} does not hold what its header says")
