@@ -7,7 +7,8 @@ the stream is reset, which drops what is queued inside QUIC as well, and another
 newest keyframe. A slow child thus costs nobody else time or memory.
 
 What has waited here for long, or has reached the child another way, would come for nothing and make
-the next parts later: only its number is sent.
+the next parts later: only its number is sent. While nothing waits, a part is written in the call
+that puts it, where the stream has room: that is a turn of the loop less at every hop.
 
 The first stream is one of QUIC's, which is there at once. When the link has its lane and nothing is
 under way, the next goes on there, at a third of the cost; what a lost lane had under way is pushed
