@@ -147,7 +147,7 @@ def test_nothing_can_be_peeked_at_after_a_reset(way: Way) -> None:
 def test_what_is_written_at_once_keeps_its_place(name: str) -> None:
     async def check() -> None:
         chance = random.Random(1)
-        payloads = [os.urandom(chance.choice((1, 900, 20_000, 90_000))) for _ in range(100)]
+        payloads = [os.urandom(chance.choice((1, 1024, 1025, 20_000, 90_000))) for _ in range(100)]
         at_once = 0
         async with streams(WAYS[name]) as (ours, theirs), asyncio.TaskGroup() as group:
             reading = group.create_task(theirs.read_exact(sum(map(len, payloads))))

@@ -133,6 +133,28 @@ def test_a_token_lets_in_once(run: Run) -> None:
 
 
 @on_each_loop
+def test_as_much_as_may_be_queued_is_written_at_once_and_no_more(run: Run) -> None:
+    async def check() -> None:
+        async with pair() as (client, server):
+            stream = client.open_stream()
+            assert not stream.write_at_once(bytes(MAX_QUEUED_BYTES + 1))
+            assert stream.write_at_once(bytes(MAX_QUEUED_BYTES))
+            theirs = await server.accept_stream()
+            sent = MAX_QUEUED_BYTES
+            while sent < WINDOW_BYTES:  # nobody reads
+                await until(lambda: client.room == MAX_QUEUED_BYTES)
+                assert stream.write_at_once(bytes(MAX_QUEUED_BYTES))
+                sent += MAX_QUEUED_BYTES
+            await until(lambda: client.room == MAX_QUEUED_BYTES)
+            assert not stream.write_at_once(b"!")
+            assert len(await theirs.read_exact(WINDOW_BYTES)) == WINDOW_BYTES
+            await until(lambda: stream.write_at_once(b"!"))
+            assert await theirs.read_exact(1) == b"!"
+
+    run(check())
+
+
+@on_each_loop
 def test_who_is_not_expected_or_no_more_is_cut_off(run: Run) -> None:
     async def check() -> None:
         async with door() as made:

@@ -95,9 +95,10 @@ class _Pipe:
         return taken
 
     async def peek(self, size: int) -> bytes:
-        while self._wire.is_frozen or (len(self._held) < size and not self._is_finished):
-            if self._broken is not None:
-                break
+        def is_there() -> bool:
+            return len(self._held) >= size or self._is_finished
+
+        while self._broken is None and (self._wire.is_frozen or not is_there()):
             await self._change()
         if self._broken is not None:
             raise LinkClosed(self._broken)

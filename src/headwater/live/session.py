@@ -118,15 +118,8 @@ class Session:
             wants_delivery=wants_delivery,
         )
         self._arrivals = Arrivals(
-            *(
-                self.live,
-                entry.stream_key,
-                self._is_wanted,
-                self._take,
-                self._repeated,
-                self._left_out,
-            ),
-            *(around.counters, around.limits, around.clock),
+            *(self.live, entry.stream_key, self._is_wanted, self._take, self._repeated),
+            *(self._left_out, around.counters, around.limits, around.clock),
         )
         self._asking = Asking(
             *(self.live, around.neighbours, self._arrivals, self._source_clock),
