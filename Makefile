@@ -18,6 +18,8 @@ STATIC := src/headwater/web/static
 
 # Playwright's own Node needs libraries that small systems lack; the one that builds the page runs already.
 export PLAYWRIGHT_NODEJS_PATH = $(shell cat $(STAMPS)/node 2>/dev/null)/node
+# Where this is set every process would compile all of the node again: half a second that no user waits for.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test soak check lint bench ui wheel format lock clean
 

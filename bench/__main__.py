@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import importlib
 import json
+import os
 import pkgutil
 import sys
 import traceback
@@ -31,6 +32,8 @@ def benchmarks() -> dict[str, ModuleType]:
 
 
 def main() -> int:
+    # nodes start from their byte code, as every installed node does
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     known = benchmarks()
     arguments = _arguments(sorted(known))
     console = Console()
