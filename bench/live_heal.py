@@ -120,15 +120,14 @@ class _Mesh:
         since = [seq for seq in sorted(self._watcher.arrived) if seq >= before]
         times = [self._watcher.arrived[seq] for seq in since]
         silence = max(b - a for a, b in pairwise(times)) if times[1:] else 99.0
-        lost = since[-1] - since[0] + 1 - len(since)
-        inits = self._watcher.inits_between(since[0], since[-1])
+        lost = self._watcher.lost(since[0], since[-1])
         after = await self._page.evaluate(PLAYED)
         stalled = after["stalls"] - page["stalls"]
         if after["at_s"] - page["at_s"] < LEAST_PLAYED * WINDOW_S:
             stalled = max(1, stalled)
         await asyncio.gather(*(self._again(victim, how) for victim in victims))
         await asyncio.sleep(SETTLE_S)
-        return 1e3 * silence, lost - inits, stalled
+        return 1e3 * silence, lost, stalled
 
     async def _again(self, victim: LabNode, how: str) -> None:
         if how == "slow":

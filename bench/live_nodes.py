@@ -21,8 +21,9 @@ from headwater.link.topology import Topology, write_topology
 
 __all__ = ["Watcher", "heard_of", "on_air", "start_all"]
 
-_HEADER = struct.Struct(">QQQIB3x")
-"""Before each part: number, time shown, time taken, duration, flags. web/gateway/live_frames.py"""
+_HEADER = struct.Struct(">QQQIBB2x")
+"""Before each part: number, time shown, time taken, duration, flags, how many numbers more it has.
+web/gateway/live_frames.py"""
 _IS_INIT, _IS_KEY = 1, 2
 
 
@@ -40,7 +41,7 @@ class Watcher:
     """Numbers of the keyframes' parts."""
     order: list[int] = field(default_factory=list)
     gaps: int = 0
-    _inits: set[int] = field(default_factory=set)
+    _more: dict[int, int] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Until cancelled or the node ends."""
@@ -56,9 +57,9 @@ class Watcher:
         if isinstance(message, str):
             self.gaps += json.loads(message)["type"] == "gap"
             return
-        seq, _, taken_us, _, flags = _HEADER.unpack_from(message)
+        seq, _, taken_us, _, flags, more = _HEADER.unpack_from(message)
+        self._more[seq] = more
         if flags & _IS_INIT:
-            self._inits.add(seq)
             return
         self.arrived.setdefault(seq, now)
         self.taken_us.setdefault(seq, taken_us)
@@ -67,8 +68,10 @@ class Watcher:
             self.keys.append(seq)
         self.order.append(seq)
 
-    def inits_between(self, first: int, last: int) -> int:
-        return sum(first <= seq <= last for seq in self._inits)
+    def lost(self, first: int, last: int) -> int:
+        """Of the numbers between these two parts that came."""
+        came = sum(1 + more for seq, more in self._more.items() if first <= seq < last)
+        return last - first - came
 
     @property
     def duplicates(self) -> int:

@@ -64,9 +64,8 @@ async def measure(report: Report, options: Options) -> None:
             killing.cancel()
             watching.cancel()
         seen = [seq for seq in watcher.arrived if seq >= first]
-        inits = watcher.inits_between(first, max(seen))
     _tell(report, looks)
-    report.figure("parts_lost", max(seen) - first + 1 - len(seen) - inits)
+    report.figure("parts_lost", watcher.lost(first, max(seen)))
     report.note(f"{len(seen)} parts seen on {spared[-1].name}, {watcher.gaps} gaps told by it")
 
 

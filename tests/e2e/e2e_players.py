@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from e2e_nodes import LONG_S, ask, metric
@@ -16,8 +17,9 @@ from headwater.lab.cluster import LabNode
 
 __all__ = ["Played", "Player", "is_in_order", "playing"]
 
-_HEADER = struct.Struct(">QQQIB3x")
-"""As web/gateway/live_frames.py writes it: number, time shown, time taken, duration, flags."""
+_HEADER = struct.Struct(">QQQIBB2x")
+"""As web/gateway/live_frames.py writes it: number, time shown, time taken, duration, flags, and how
+many numbers more."""
 _INIT, _KEY = 1, 2
 COUNTED = ("parts_received", "parts_unwanted", "parts_delivered", "pulls", "pulls_failed")
 
@@ -28,6 +30,7 @@ class Played:
     pts_us: int
     duration_us: int
     flags: int
+    more: int
     payload: bytes
 
     @property
@@ -101,8 +104,9 @@ class Player:
             self._news.set()
 
     def _take(self, message: bytes) -> None:
-        seq, pts_us, _, duration_us, flags = _HEADER.unpack_from(message)
-        self.parts.append(Played(seq, pts_us, duration_us, flags, message[_HEADER.size :]))
+        seq, pts_us, _, duration_us, flags, more = _HEADER.unpack_from(message)
+        payload = message[_HEADER.size :]
+        self.parts.append(Played(seq, pts_us, duration_us, flags, more, payload))
 
 
 @asynccontextmanager
@@ -140,5 +144,4 @@ def is_in_order(parts: Sequence[Played]) -> bool:
     if len(set(seqs)) != len(seqs):
         return False
     first = next((n for n, part in enumerate(parts) if not part.is_init), len(parts))
-    rest = [part.seq for part in parts[first:]]
-    return rest == list(range(rest[0], rest[0] + len(rest))) if rest else True
+    return all(a.seq + a.more + 1 == b.seq for a, b in pairwise(parts[first:]))

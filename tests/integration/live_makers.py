@@ -12,7 +12,7 @@ from parties import until
 
 from headwater.live.lives import Lives
 from headwater.live.part import LivePart
-from headwater.live.view import Ended, Gap, LiveView, Start
+from headwater.live.view import LiveView, Start
 from headwater.media.live_options import IngestState, LiveOptions, MadePart, State
 from headwater.node.node import Node
 from headwater.wire.ids import LiveId
@@ -157,7 +157,7 @@ async def read_parts(view: LiveView, count: int) -> list[LivePart]:
     async with asyncio.timeout(15):
         while len(parts) < count:
             step = await view.next()
-            assert not isinstance(step, Gap | Ended), step
+            assert isinstance(step, LivePart), step
             parts.append(step)
     return parts
 

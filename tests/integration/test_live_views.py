@@ -10,11 +10,12 @@ from live_parts import STEP_US, part, stream
 
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
-from headwater.live.part import LivePart
+from headwater.live.part import Fragment, LivePart
 from headwater.live.runs import Runs
 from headwater.live.shelf import Shelf
 from headwater.live.spool import Spool
 from headwater.live.view import Ended, Gap, LiveView, Start
+from headwater.wire.live import MAX_PART_BYTES
 
 
 class FakeSession:
@@ -73,6 +74,8 @@ async def read(view: LiveView, count: int) -> list[int | str]:
                     said.append("end")
                 case LivePart():
                     said.append(step.seq)
+                case Fragment(info):
+                    said.append(f"{info.seq} to {info.seq + info.more}")
     return said
 
 
@@ -200,3 +203,104 @@ def test_times_are_those_of_the_live() -> None:
     session = session_of()
     session.deliver(*stream(30))
     assert session.edge_us == 30 * STEP_US
+
+
+# Fragments in several parts.
+
+
+def cut(first: int, count: int, **changes: Any) -> list[LivePart]:
+    """A keyframe in so many parts."""
+    return [
+        part(first + n, group=first, more=count - 1 - n, pts_us=first * STEP_US, **changes)
+        for n in range(count)
+    ]
+
+
+def test_a_fragment_comes_whole_once_all_of_it_is_here() -> None:
+    async def scenario() -> None:
+        session, key = session_of(), cut(1, 3)
+        session.deliver(part(0), *key[:2])
+        view = view_of(session)
+        assert await read(view, 1) == [0]
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(view.next())
+            await asyncio.sleep(0.01)
+            assert not reading.done()
+            session.deliver(key[2], part(4, group=1))
+        whole = reading.result()
+        assert isinstance(whole, Fragment)
+        assert whole.info == key[0].info
+        assert whole.payload == b"".join(each.payload for each in key)
+        assert await read(view, 1) == [4]
+
+    asyncio.run(scenario())
+
+
+def test_a_fragment_that_never_came_whole_is_a_gap() -> None:
+    async def scenario() -> None:
+        session, key = session_of(), cut(1, 3)
+        session.deliver(part(0), key[0], key[1], part(4, group=1), part(5), part(6, group=5))
+        assert await read(view_of(session, 0), 4) == [0, "gap 5", 5, 6]
+
+    asyncio.run(scenario())
+
+
+def test_a_live_that_ends_in_a_fragment_ends_before_it() -> None:
+    async def scenario() -> None:
+        session, key = session_of(), cut(5, 3)
+        session.deliver(part(0), part(1), part(2, group=1), part(3, group=1), part(4, group=1))
+        session.deliver(*key[:2])
+        view = view_of(session, 0)
+        assert await read(view, 5) == [0, 1, 2, 3, 4]
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read(view, 1))
+            await asyncio.sleep(0)
+            session.is_over = True
+            session.tell()
+        assert reading.result() == ["end"]
+
+    asyncio.run(scenario())
+
+
+def test_a_player_that_goes_elsewhere_does_not_wait_for_the_rest() -> None:
+    async def scenario() -> None:
+        session, key = session_of(), cut(5, 3)
+        session.deliver(part(0), part(1), part(2, group=1), part(3, group=1), part(4, group=1))
+        session.deliver(key[0])
+        view = view_of(session)
+        assert await read(view, 1) == [0]
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read(view, 2))
+            await asyncio.sleep(0)
+            view.seek(1)
+            session.tell()
+        assert reading.result() == [0, 1]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "second", [part(2), part(2, group=1), part(2, group=1, more=2), part(2, group=0, more=1)]
+)
+def test_parts_that_do_not_belong_together_are_a_gap(second: LivePart) -> None:
+    async def scenario() -> None:
+        session, key = session_of(), cut(1, 3)
+        session.deliver(part(0), key[0], second, key[2], part(4), part(5, group=4))
+        assert await read(view_of(session, 0), 4) == [0, "gap 4", 4, 5]
+
+    asyncio.run(scenario())
+
+
+def test_a_fragment_is_not_larger_than_a_part_may_be() -> None:
+    async def scenario() -> None:
+        half = bytes(MAX_PART_BYTES // 2)
+        session = session_of(ring_bytes=10 * MAX_PART_BYTES)
+        session.deliver(part(0), *cut(1, 2, payload=half), part(3), part(4, group=3))
+        view = view_of(session, 0)
+        assert await read(view, 2) == [0, "1 to 2"]
+        session = session_of(ring_bytes=10 * MAX_PART_BYTES)
+        large = cut(1, 2, payload=half + b"1")
+        session.deliver(part(0), *large, part(3), part(4, group=3))
+        assert await read(view_of(session, 0), 4) == [0, "gap 3", 3, 4]
+
+    asyncio.run(scenario())

@@ -14,7 +14,7 @@ from headwater.web.gateway.live_frames import HEADER_BYTES
 from headwater.web.gateway.live_types import media_type_of
 from headwater.wire.ids import LiveId
 
-HEADER = struct.Struct(">QQQIB3x")
+HEADER = struct.Struct(">QQQIBB2x")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ async def take(socket: ClientConnection) -> Got | dict[str, object]:
     while True:
         message = await socket.recv()
         if isinstance(message, bytes):
-            seq, pts, captured, duration, flags = HEADER.unpack_from(message)
+            seq, pts, captured, duration, flags, _more = HEADER.unpack_from(message)
             payload = message[HEADER_BYTES:]
             return Got(seq, pts, captured, duration, bool(flags & 1), bool(flags & 2), payload)
         told: dict[str, object] = json.loads(message)

@@ -16,7 +16,7 @@ from headwater.web.gateway.live_frames import (
     parse_until,
     text,
 )
-from headwater.wire.live import PartInfo
+from headwater.wire.live import MAX_STRIPES, PartInfo
 
 
 @given(
@@ -24,9 +24,10 @@ from headwater.wire.live import PartInfo
     pts_us=st.integers(0, 2**53),
     duration_us=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(["init", "key", "other"]),
+    more=st.integers(0, MAX_STRIPES - 1),
 )
 def test_a_header_tells_number_times_and_kind(
-    seq: int, pts_us: int, duration_us: int, kind: str
+    seq: int, pts_us: int, duration_us: int, kind: str, more: int
 ) -> None:
     before = max(0, seq - 1)
     group, init = {"init": (seq, seq), "key": (seq, -1), "other": (before, before)}[kind]
@@ -41,13 +42,14 @@ def test_a_header_tells_number_times_and_kind(
         capture_us=1_700_000_000_000_000,
         size_bytes=1,
         sha256=bytes(32),
+        more=more,
     )
     raw = header(info)
     assert len(raw) == HEADER_BYTES == 32
-    found = struct.unpack(">QQQIB3x", raw)
+    found = struct.unpack(">QQQIBB2x", raw)
     assert found == (
         *(seq, pts_us, 1_700_000_000_000_000, duration_us),
-        info.is_init + 2 * info.is_key,
+        *(info.is_init + 2 * info.is_key, more),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from hls_rules import Playlist, check, check_reload
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from headwater.web.gateway.live_playlist import master_playlist, media_playlist
 from headwater.web.gateway.live_timeline import LEAST_FILL, Targets, Timeline
@@ -191,6 +192,18 @@ def test_what_is_missing_is_a_discontinuity_with_the_same_map() -> None:
     found = play(timeline, steady(source, 2))
     assert [s.discontinuity for s in found.segments] == [0, 0, 1, 1]
     assert len({s.map_uri for s in found.segments}) == 1
+
+
+def test_the_next_part_is_called_by_the_number_after_a_fragment_of_several() -> None:
+    source = Source()
+    timeline = Timeline(Targets(0.1, 2))
+    timeline.add(source.new_init())
+    key = replace(source.part(100_000, is_key=True), more=3)
+    timeline.add(key)
+    source.seq += key.more
+    assert timeline.next_part == source.seq
+    timeline.add(source.part(100_000))
+    assert [chunk.first for chunk in timeline.kept[0].chunks] == [key.seq, key.seq + 4]
 
 
 def test_old_segments_leave_and_are_counted_on() -> None:

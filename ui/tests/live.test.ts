@@ -9,7 +9,7 @@ import { PartSocket, type From } from "../src/lib/live/socket";
 
 // Frames.
 
-function message(seq: number, ptsUs: number, flags: number, payload: number[], durationUs = 100_000): ArrayBuffer {
+function message(seq: number, ptsUs: number, flags: number, payload: number[], durationUs = 100_000, more = 0): ArrayBuffer {
   const bytes = new ArrayBuffer(HEADER_BYTES + payload.length);
   const view = new DataView(bytes);
   view.setBigUint64(0, BigInt(seq));
@@ -17,13 +17,14 @@ function message(seq: number, ptsUs: number, flags: number, payload: number[], d
   view.setBigUint64(16, 1_700_000_000_000_000n);
   view.setUint32(24, durationUs);
   view.setUint8(28, flags);
+  view.setUint8(29, more);
   new Uint8Array(bytes, HEADER_BYTES).set(payload);
   return bytes;
 }
 
 test("a part is its header and a view of its payload", () => {
-  const part = parsePart(message(5_000_000_000, 1_500_000, 2, [7, 8, 9]));
-  expect(part).toMatchObject({ seq: 5_000_000_000, start: 1.5, end: 1.6, captured: 1_700_000_000_000, isInit: false, isKey: true });
+  const part = parsePart(message(5_000_000_000, 1_500_000, 2, [7, 8, 9], 100_000, 3));
+  expect(part).toMatchObject({ seq: 5_000_000_000, last: 5_000_000_003, start: 1.5, end: 1.6, captured: 1_700_000_000_000, isInit: false, isKey: true });
   expect([...(part?.payload ?? [])]).toEqual([7, 8, 9]);
 });
 
@@ -349,7 +350,7 @@ class World {
   part(start: number, isKey = false, seq = this.seq): void {
     this.seq = seq + 1;
     this.source.next = this.seq;
-    this.session.part({ seq, start, end: start + 0.1, captured: 0, isInit: false, isKey, payload: bytes(1) });
+    this.session.part({ seq, last: seq, start, end: start + 0.1, captured: 0, isInit: false, isKey, payload: bytes(1) });
   }
 
   /** Parts of 100 ms with a keyframe a second, at once. */

@@ -16,7 +16,7 @@ from headwater.errors import NotFound, Unavailable
 
 __all__ = ["save_frames"]
 
-_HEADER = struct.Struct(">QQQIB3x")
+_HEADER = struct.Struct(">QQQIBB2x")
 """As web/gateway/live_frames.py writes it."""
 MAX_WAITING = 256
 """Parts that wait for the decoder: then the socket waits, and the node skips to a keyframe."""
@@ -83,12 +83,13 @@ class _Saver:
             self._end_decoder()
 
     def _part(self, message: bytes) -> None:
-        seq, pts_us, capture_us, duration_us, flags = _HEADER.unpack_from(message)
+        seq, pts_us, capture_us, duration_us, flags, more = _HEADER.unpack_from(message)
         payload = message[_HEADER.size :]
         now_us = time.time_ns() // 1000
         self._note(
             event="part",
             seq=seq,
+            last_seq=seq + more,
             pts_us=pts_us,
             duration_us=duration_us,
             captured_us=capture_us,

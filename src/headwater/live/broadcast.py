@@ -38,8 +38,8 @@ class Broadcast:
                 await made_by.aclose()
 
     def _made(self, made: MadePart) -> None:
-        part = self.signer.sign(made)
-        if part is None:
+        parts = self.signer.sign(made)
+        if not parts:
             self.session.counters.parts_unusable += 1
             return
         if made.is_init:
@@ -47,7 +47,8 @@ class Broadcast:
             self._changed()
         elif self.state != "on":
             self._say("on", "")
-        self.session.made(part)
+        for part in parts:
+            self.session.made(part)
 
     def _say(self, state: str, message: str) -> None:
         if (state, message) != (self.state, self.message):

@@ -19,7 +19,7 @@ from headwater.wire.live import (
     pushed_decoder,
 )
 
-__all__ = ["Head", "LivePart", "next_head", "next_pushed", "stored_part"]
+__all__ = ["Fragment", "Head", "LivePart", "next_head", "next_pushed", "stored_part"]
 
 T = TypeVar("T")
 MAX_HEAD_BYTES = 512
@@ -45,6 +45,14 @@ class LivePart:
     @property
     def payload(self) -> bytes:
         return self.frame[self.head_bytes :]
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """That came in several parts. `info`: the first one's."""
+
+    info: PartInfo
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)

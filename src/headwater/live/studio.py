@@ -83,7 +83,7 @@ class Studio:
             raise LocalUsageError(f"such a live cannot be: {error}") from error
         about = About(entry, self._channel, is_mine=keep_recording, is_kept=False)
         own = self._begin(about, None if keep_recording else round(dvr_s * 1e6))
-        signer = Signer(stream_key, LiveId(entry.live))
+        signer = Signer(stream_key, LiveId(entry.live), stripes)
         tell = partial(self._changed, own, keep_recording)
         own.broadcast = Broadcast(own.session, signer, options, tell)
         own.making = self._run(_make(own.broadcast, ingest), f"live.make.{short_id(own.live)}")

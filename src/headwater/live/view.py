@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from headwater.live.part import LivePart
+from headwater.live.part import Fragment, LivePart
 from headwater.wire.ids import LiveId
 from headwater.wire.items import LiveEntry
+from headwater.wire.live import MAX_PART_BYTES
 
 if TYPE_CHECKING:
     from headwater.live.session import Session
@@ -66,8 +67,8 @@ class LiveView:
         """Go on there: "edge" is back to live."""
         self._start = start
 
-    async def next(self) -> LivePart | Gap | Ended:
-        """In order, each keyframe after its init. Waits for what is to come."""
+    async def next(self) -> LivePart | Fragment | Gap | Ended:
+        """In order, each keyframe after its init, fragments whole. Waits for what is to come."""
         session = self._session
         while True:
             news = session.news
@@ -131,7 +132,7 @@ class LiveView:
             return newest
         return seq
 
-    async def _step(self, seq: int) -> LivePart | Gap | None:
+    async def _step(self, seq: int) -> LivePart | Fragment | Gap | None:
         """None: look again, further on."""
         session = self._session
         part = await session.find(seq, session.delivered.next_after(seq) or seq + 1)
@@ -145,8 +146,30 @@ class LiveView:
             self._init = seq
         elif part.info.init != self._init:
             return await self._init_first(part)
+        if part.info.more:
+            return await self._whole(part)
         self._at = seq
         return part
+
+    async def _whole(self, first: LivePart) -> Fragment | None:
+        """With what follows of it, as soon as that is here."""
+        session, info = self._session, first.info
+        end = info.seq + info.more
+        while session.delivered.last < end and not session.is_over:
+            await session.news.wait()
+            if self._start is not None:
+                return None
+        pieces = [first]
+        for more in reversed(range(info.more)):
+            part = await session.find(end - more, end + 1)
+            follows = part and (part.info.group, part.info.more) == (info.group, more)
+            size = sum(piece.info.size_bytes for piece in pieces)
+            if not part or not follows or size + part.info.size_bytes > MAX_PART_BYTES:
+                self._at, self._is_broken = end - more, True
+                return None
+            pieces.append(part)
+        self._at = end
+        return Fragment(info, b"".join(piece.payload for piece in pieces))
 
     def _over_gap(self, part: LivePart) -> Gap | None:
         can_start = part.info.is_init or part.info.is_key

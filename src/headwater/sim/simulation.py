@@ -105,9 +105,9 @@ class Simulation:
         source = self.source
         if not source.is_alive or source.core is not core:
             return
-        info = self.world.stream.make(self.clock.now)
-        self.record.tally.stream_bytes += info.size_bytes
-        source.make(info)
+        for info in self.world.stream.make(self.clock.now):
+            self.record.tally.stream_bytes += info.size_bytes
+            source.make(info)
         self.clock.at(self.clock.now + self.plan.form.part_s, self._make_part, core)
 
     # Who is there.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from headwater.overlay.slicing import Slicing
 from headwater.wire.frames import encode
 from headwater.wire.ids import LiveId
 from headwater.wire.live import PartInfo, sign_part
@@ -49,10 +50,11 @@ PART_HEAD_BYTES = _head_bytes()
 class Stream:
     """Parts are never forgotten here: `infos[seq]`, `made_s[seq]`."""
 
-    __slots__ = ("_epoch", "_group", "_in_group", "_init", "form", "infos", "made_s")
+    __slots__ = ("_epoch", "_group", "_in_group", "_init", "_slicing", "form", "infos", "made_s")
 
     def __init__(self, form: Format) -> None:
         self.form = form
+        self._slicing = Slicing(form.stripes)
         self._epoch = 0
         self._init = self._group = 0
         self._in_group = 0
@@ -64,9 +66,10 @@ class Stream:
         self._epoch += 1
         self._init = self._group = len(self.infos)
         self._in_group = 0
-        return self._add(_INIT_BYTES, 0.0, now)
+        return self._add(_INIT_BYTES, 0.0, now, 0)
 
-    def make(self, now: float) -> PartInfo:
+    def make(self, now: float) -> list[PartInfo]:
+        """The parts of the next fragment."""
         form = self.form
         is_key = self._in_group == 0
         if is_key:
@@ -75,9 +78,13 @@ class Stream:
         bytes_per_s = form.bitrate_bps / 8
         key_bytes = bytes_per_s * form.key_s
         size = bytes_per_s * form.part_s - key_bytes / form.parts_per_group
-        return self._add(int(size + key_bytes if is_key else size), form.part_s, now)
+        sizes = self._slicing.parts(int(size + key_bytes if is_key else size))
+        left = reversed(range(len(sizes)))
+        return [
+            self._add(each, form.part_s, now, more) for each, more in zip(sizes, left, strict=True)
+        ]
 
-    def _add(self, size_bytes: int, duration_s: float, now: float) -> PartInfo:
+    def _add(self, size_bytes: int, duration_s: float, now: float, more: int) -> PartInfo:
         moment_us = int(now * 1e6)
         info = PartInfo(
             live=LIVE,
@@ -90,6 +97,7 @@ class Stream:
             capture_us=moment_us,
             size_bytes=size_bytes,
             sha256=_HASH,
+            more=more,
         )
         self.infos.append(info)
         self.made_s.append(now)

@@ -26,6 +26,8 @@ Window = tuple[int, int, int, int]
 
 
 class LivePart(Protocol):
+    """A fragment: a part, or several, of which `info` is the first one's."""
+
     @property
     def info(self) -> PartInfo: ...
     @property

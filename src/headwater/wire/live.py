@@ -90,6 +90,9 @@ class PartInfo(Struct, frozen=True, array_like=True):
     """When its first picture was taken, microseconds since 1970 by the source's clock."""
     size_bytes: Annotated[int, Meta(ge=1, le=MAX_PART_BYTES)]
     sha256: Id32
+    more: Annotated[int, Meta(ge=0, le=MAX_STRIPES - 1)] = 0
+    """Parts that follow and hold the rest of the fragment that this one begins or goes on with;
+    they say the same of its times."""
 
     @property
     def is_init(self) -> bool:

@@ -14,8 +14,9 @@ from headwater.wire.live import PartInfo
 
 __all__ = ["HEADER_BYTES", "Kind", "header", "parse_start", "parse_until", "text"]
 
-_HEADER = struct.Struct(">QQQIB3x")
-"""Number, time shown and time taken (microseconds), duration (microseconds), flags."""
+_HEADER = struct.Struct(">QQQIBB2x")
+"""Number, time shown and time taken (microseconds), duration (microseconds), flags, and how many
+numbers more it takes (as PartInfo has it)."""
 HEADER_BYTES = _HEADER.size
 _INIT, _KEY = 1, 2
 
@@ -25,7 +26,8 @@ MAX_BACK_S = 7 * 86_400.0
 
 def header(info: PartInfo) -> bytes:
     flags = _INIT * info.is_init + _KEY * info.is_key
-    return _HEADER.pack(info.seq, info.pts_us, info.capture_us, info.duration_us, flags)
+    times = info.pts_us, info.capture_us, info.duration_us
+    return _HEADER.pack(info.seq, *times, flags, info.more)
 
 
 def text(kind: Kind, **facts: Any) -> str:

@@ -106,7 +106,7 @@ class Timeline:
 
     def add(self, info: PartInfo) -> None:
         """The next part; what is no init, and after a gap a keyframe."""
-        self._last = info.seq
+        self._last = info.seq + info.more
         if info.is_init:
             return
         self._make_room_for(info)

@@ -5,6 +5,8 @@ export const HEADER_BYTES = 32;
 /** Times in seconds of the live's own timeline, but `captured`: milliseconds since 1970 by the source's clock. */
 export interface Part {
   seq: number;
+  /** It takes the numbers up to this one. */
+  last: number;
   start: number;
   end: number;
   captured: number;
@@ -29,10 +31,12 @@ export type Told =
 export function parsePart(message: ArrayBuffer): Part | undefined {
   if (message.byteLength <= HEADER_BYTES) return undefined;
   const view = new DataView(message);
+  const seq = Number(view.getBigUint64(0));
   const start = Number(view.getBigUint64(8)) / 1e6;
   const flags = view.getUint8(28);
   return {
-    seq: Number(view.getBigUint64(0)),
+    seq,
+    last: seq + view.getUint8(29),
     start,
     end: start + view.getUint32(24) / 1e6,
     captured: Number(view.getBigUint64(16)) / 1000,

@@ -126,7 +126,7 @@ export class PartSocket {
     const part = parsePart(message);
     if (!part) return;
     if (!part.isInit) {
-      this.next = part.seq + 1;
+      this.next = part.last + 1;
       this.lastStart = part.start;
       this.partAt = this.heardAt;
     }
