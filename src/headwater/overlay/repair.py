@@ -124,15 +124,14 @@ class Repair:
         if not wanted and not self._asked:
             return math.inf
         again = math.inf
+        later: set[int] = set()
         batches: dict[NodeId, list[int]] = {}
         for seq in wanted:
-            at, partner = self._consider(seq, now)
-            if partner is None:
-                again = min(again, at)
-                continue
-            batch = batches.setdefault(partner.node, [])
-            batch.append(seq)
+            at, partner = self._consider(seq, later, now)
             again = min(again, at)
+            if partner is None:
+                continue
+            batches.setdefault(partner.node, []).append(seq)
             if len(self._asked) >= limits.pulls:
                 break
         for node, seqs in batches.items():
@@ -151,13 +150,19 @@ class Repair:
             wanted.insert(0, init)
             self.urgent_below = max(self.urgent_below, init + 1)
 
-    def _consider(self, seq: int, now: float) -> tuple[float, Partner | None]:
-        """From whom to pull it now, or when to look again."""
+    def _consider(self, seq: int, later: set[int], now: float) -> tuple[float, Partner | None]:
+        """From whom to pull it now, or when to look again. `later`: stripes of which an older part
+        is not due yet; this adds to them."""
         pulling = self._asked.get(seq)
         if pulling is not None and now < pulling.until:
             return pulling.until, None
+        stripe = seq % self._common.stripes
+        if stripe in later:
+            return math.inf, None
         due = self._due_at(seq, now)
         if due > now:
+            if seq not in self._feeds[stripe].missed:
+                later.add(stripe)
             return due, None
         if not self._can_afford(now):
             return now + self._common.part_s / self._common.limits.repair_share, None
