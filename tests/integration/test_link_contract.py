@@ -132,6 +132,78 @@ def test_what_is_peeked_at_stays(way: Way) -> None:
 
 
 @every_way
+def test_what_is_heard_is_all_that_comes_in_order(way: Way) -> None:
+    async def check() -> None:
+        payload = os.urandom(2 * MB + 17)
+        async with streams(way) as (ours, theirs):
+            ear = Ear()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(write_in_parts(ours, b"begun" + payload))
+                assert await theirs.read_exact(2) == b"be"
+                await theirs.hear(ear.take)
+            assert ear.heard == b"gun" + payload
+            await theirs.hear(ear.take)  # the end is told again
+            assert len(ear.heard) == 3 + len(payload)
+
+    asyncio.run(check())
+
+
+class Ear:
+    """What was heard."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self._news = asyncio.Event()
+
+    def take(self, data: bytes) -> None:
+        self.heard += data
+        self._news.set()
+
+    async def has(self, wanted: bytes) -> None:
+        async with asyncio.timeout(5):
+            while self.heard != wanted:
+                self._news.clear()
+                await self._news.wait()
+
+
+@every_way
+def test_who_stops_hearing_reads_on(way: Way) -> None:
+    async def check() -> None:
+        async with streams(way) as (ours, theirs), asyncio.TaskGroup() as group:
+            ear = Ear()
+            hearing = group.create_task(theirs.hear(ear.take))
+            await ours.write(b"first")
+            await ear.has(b"first")
+            hearing.cancel()
+            await asyncio.wait([hearing])
+            await ours.write(b"second")
+            assert await theirs.read_exact(6) == b"second"
+            assert ear.heard == b"first"
+
+    asyncio.run(check())
+
+
+@every_way
+def test_who_hears_is_told_of_a_reset(way: Way) -> None:
+    async def check() -> None:
+        async with streams(way) as (ours, theirs):
+            await ours.write(b"first")
+            ear = Ear()
+
+            async def hear() -> None:
+                with pytest.raises(LinkClosed):
+                    await theirs.hear(ear.take)
+
+            async with asyncio.TaskGroup() as group:
+                group.create_task(hear())
+                await ear.has(b"first")
+                ours.reset()
+            await hear()
+
+    asyncio.run(check())
+
+
+@every_way
 def test_nothing_can_be_peeked_at_after_a_reset(way: Way) -> None:
     async def check() -> None:
         async with streams(way) as (ours, theirs):

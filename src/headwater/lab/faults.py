@@ -1,6 +1,6 @@
 """Links that misbehave when the lab says so: slow ones, and ones that forge what they send."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from headwater.errors import LocalUsageError
@@ -59,6 +59,9 @@ class _FaultyStream:
 
     async def read_exact(self, size: int) -> bytes:
         return await self._stream.read_exact(size)
+
+    async def hear(self, take: Callable[[bytes], None]) -> None:
+        await self._stream.hear(take)
 
     def set_priority(self, priority: int) -> None:
         self._stream.set_priority(priority)

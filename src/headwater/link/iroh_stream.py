@@ -3,7 +3,7 @@ harm."""
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from iroh import BiStream, IrohError
@@ -108,6 +108,10 @@ class IrohStream:
             parts.append(part)
             missing -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def hear(self, take: Callable[[bytes], None]) -> None:
+        while data := await self.read(_READ_BYTES):
+            take(data)
 
     async def _read_or_keep(self, limit: int, taken: list[bytes]) -> bytes:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from headwater.errors import RemoteProtocolError
@@ -57,6 +58,7 @@ class LaneStream:
         """The other side sent its last byte."""
         self._wanted = 0
         self._arrival: asyncio.Future[None] | None = None
+        self._take_heard: Callable[[bytes], None] | None = None
         self._failure: LinkClosed | None = None
 
     # The node's side.
@@ -110,6 +112,19 @@ class LaneStream:
         if self._held < size:
             raise LinkClosed(f"the stream ended {size - self._held} bytes too early")
         return self._take(size)
+
+    async def hear(self, take: Callable[[bytes], None]) -> None:
+        self._raise_failure()
+        if self._held:
+            take(self._take(self._held))
+        self._take_heard = take
+        try:
+            while not self._has_ended:
+                self._arrival = asyncio.get_running_loop().create_future()
+                await self._arrival
+                self._raise_failure()
+        finally:
+            self._take_heard = None
 
     async def _have(self, size: int) -> None:
         """Until so many bytes are held, or all there are."""
@@ -196,7 +211,12 @@ class LaneStream:
             raise RemoteProtocolError("it sent more on a lane than it was allowed to")
 
     def fed(self, data: memoryview) -> None:
-        if self._failure is None:
+        if self._failure is not None:
+            return
+        if self._take_heard is not None:
+            self._take_heard(bytes(data))
+            self._allow(0)
+        else:
             self._chunks.append(bytes(data))
             self._held += len(data)
             if self._held >= self._wanted:

@@ -7,7 +7,7 @@ order waiting tasks run, comes from a seed.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from headwater.errors import Unavailable
@@ -18,6 +18,7 @@ __all__ = ["MemoryEndpoint", "MemoryLink", "MemoryStream", "Network"]
 
 WINDOW_BYTES = 256 * 1024
 """A writer waits while so many bytes are unread."""
+_HEARD_BYTES = 64 * 1024
 T = TypeVar("T")
 
 
@@ -169,6 +170,10 @@ class MemoryStream:
             self._incoming.unread(bytes(taken))
             raise
         return bytes(taken)
+
+    async def hear(self, take: Callable[[bytes], None]) -> None:
+        while data := await self.read(_HEARD_BYTES):
+            take(data)
 
     def reset(self) -> None:
         self._incoming.break_off("the stream was reset")

@@ -1,6 +1,6 @@
 """What a link is to the rest of the node: `iroh.py` and `memory.py` both satisfy it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from headwater.errors import Unavailable
@@ -40,6 +40,11 @@ class Stream(Protocol):
 
     async def read_exact(self, size: int) -> bytes:
         """Exactly `size` bytes. Raises: LinkClosed when fewer come."""
+
+    async def hear(self, take: Callable[[bytes], None]) -> None:
+        """Call `take`, which never raises, with all that comes, as it comes, until the other side's
+        finish: where each message is a few bytes, that costs less than reading. Raises:
+        LinkClosed."""
 
     def set_priority(self, priority: int) -> None:
         """From now on; the stream of greater priority is sent first. Never raises."""

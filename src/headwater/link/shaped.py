@@ -128,6 +128,9 @@ class ShapedStream:
     async def read_exact(self, size: int) -> bytes:
         return await self._stream.read_exact(size)
 
+    async def hear(self, take: Callable[[bytes], None]) -> None:
+        await self._stream.hear(take)
+
     def reset(self) -> None:
         self._fail(LinkClosed("closed by this node"))
         self._stream.reset()

@@ -180,17 +180,18 @@ class ChildFeed:
         self._counters.bytes_pushed += len(part.frame)
 
     async def _hear(self, stream: Stream) -> None:
-        while True:
-            taken = await stream.read(4096)
-            if not taken:
-                raise LinkClosed("the child wants no more")
-            self._neighbour.heard()
-            if self._is_suspected:
-                self._is_suspected = False
-                self._suspect(False)
-            for _ in taken:
-                with suppress(IndexError):
-                    self._bytes -= len(self._sent.popleft()[0].frame)
+        await stream.hear(self._heard)
+        raise LinkClosed("the child wants no more")
+
+    def _heard(self, taken: bytes) -> None:
+        """A byte for each part that it has."""
+        self._neighbour.heard()
+        if self._is_suspected:
+            self._is_suspected = False
+            self._suspect(False)
+        for _ in taken:
+            with suppress(IndexError):
+                self._bytes -= len(self._sent.popleft()[0].frame)
 
     def _oldest_s(self) -> float | None:
         oldest = self._sent[0] if self._sent else self._waiting[0] if self._waiting else None

@@ -31,7 +31,7 @@ from headwater.wire.messages import (
 __all__ = ["MAX_REQUESTS_PER_NEIGHBOUR", "Departure", "Handlers", "Neighbour"]
 
 CLOSED_TIMEOUT_S = 0.2
-RTT_EVERY_S = 2.0
+RTT_EVERY_S = 5.0
 NEAR_RTT_S = 0.02
 """Up to here a question costs more in the processors than on the way."""
 _READ_BYTES = 64 * 1024
