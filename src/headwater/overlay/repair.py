@@ -217,14 +217,16 @@ class Repair:
         """Who says that it has it, else who should have it by now; the least loaded."""
         common = self._common
         parent = self._feeds[seq % common.stripes].parent
+        may_guess = len(tried) < MAX_GUESSES and seq <= common.window.edge
         best, best_s = None, math.inf
         for partner in common.partners.values():
+            has_it = partner.has(seq)
+            if not has_it and not (may_guess and self._should_have(partner, seq, now)):
+                continue
             if partner.node in tried or partner.avoid_until > now:
                 continue
             cost = partner.answer_s(common.part_s)
-            if not partner.has(seq):
-                if len(tried) >= MAX_GUESSES or not self._should_have(partner, seq, now):
-                    continue
+            if not has_it:
                 cost += GUESS_COST_S
             if partner.node == parent:
                 cost += PARENT_COST_S
@@ -235,13 +237,13 @@ class Repair:
         return best
 
     def _should_have(self, partner: Partner, seq: int, now: float) -> bool:
-        """A guess, where it has not announced the part."""
-        stripe, silent_s = seq % self._common.stripes, now - partner.heard_at
-        if silent_s > GUESS_S or partner.node in self._capacity.of[stripe]:  # it waits for us
+        """A guess, where it has not announced the part, and others have newer ones."""
+        silent_s = now - partner.heard_at
+        if silent_s > GUESS_S or partner.edge + silent_s / self._common.part_s < seq + 1:
             return False
-        edge_by_now = partner.edge + silent_s / self._common.part_s
-        is_old = seq <= self._common.window.edge and seq + 1 <= edge_by_now
-        return is_old and partner.is_fresh(stripe)
+        stripe = seq % self._common.stripes
+        waits_for_us = partner.node in self._capacity.of[stripe]
+        return not waits_for_us and partner.is_fresh(stripe)
 
     def _forget(self, low: int) -> None:
         """Nobody waits any more for what lies below."""

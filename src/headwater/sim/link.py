@@ -1,6 +1,5 @@
 """One end of a connection between two simulated nodes, and what travels on it."""
 
-from collections import deque
 from typing import NamedTuple, Protocol
 
 from headwater.wire.ids import NodeId
@@ -71,7 +70,8 @@ class Flow:
 
     def __init__(self, link: "Link") -> None:
         self.link = link
-        self.waiting: tuple[deque[Parcel], ...] = (deque(), deque(), deque())
+        # lists, though they are queues: few of them ever hold something, and a deque takes half a KB
+        self.waiting: tuple[list[Parcel], ...] = ([], [], [])
         self.since_s = self.until_s = 0.0
         self.told_s: dict[int, float] = {}
 

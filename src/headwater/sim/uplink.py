@@ -116,11 +116,11 @@ class Uplink:
                 return True
         return False
 
-    def _wanted(self, flow: Flow, waiting: deque[Parcel]) -> Parcel | None:
+    def _wanted(self, flow: Flow, waiting: list[Parcel]) -> Parcel | None:
         """The next one that somebody still waits for."""
         link, now = flow.link, self._clock.now
         while waiting:
-            parcel = waiting.popleft()
+            parcel = waiting.pop(0)
             if not link.is_up:
                 continue
             waited_s = now - parcel.queued_s
