@@ -70,7 +70,7 @@ class Flow:
 
     def __init__(self, link: "Link") -> None:
         self.link = link
-        # lists, though they are queues: few of them ever hold something, and a deque takes half a KB
+        # lists, though they are queues: few ever hold something, and a deque takes half a KB
         self.waiting: tuple[list[Parcel], ...] = ([], [], [])
         self.since_s = self.until_s = 0.0
         self.told_s: dict[int, float] = {}
