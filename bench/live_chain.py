@@ -96,7 +96,8 @@ async def _have_begun(watchers: Sequence[Watcher]) -> bool:
 def _group(watcher: Watcher) -> list[int]:
     """Bytes of the parts of a group, as they came in the middle of the run."""
     middle = watcher.keys[len(watcher.keys) // 2 :]
-    return [watcher.sizes[seq] for seq in range(*middle[:2])] if middle[1:] else []
+    between = range(*middle[:2]) if middle[1:] else ()
+    return [size for seq, size in watcher.sizes.items() if seq in between]
 
 
 def _compare(above: Watcher, below: Watcher) -> tuple[int, list[float]]:
