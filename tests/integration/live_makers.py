@@ -11,7 +11,7 @@ from typing import Any
 from parties import until
 
 from headwater.live.lives import Lives
-from headwater.live.part import LivePart
+from headwater.live.part import Fragment, LivePart
 from headwater.live.view import LiveView, Start
 from headwater.media.live_options import IngestState, LiveOptions, MadePart, State
 from headwater.node.node import Node
@@ -45,6 +45,8 @@ class Encoder:
 
     gop: int = 10
     size_bytes: int = 4000
+    key_ratio: int = 1
+    """So many times as large are keyframes."""
     made: list[bytes] = field(default_factory=list)
     _queue: "asyncio.Queue[MadePart | IngestState]" = field(default_factory=asyncio.Queue)
     _parts: int = 0
@@ -71,7 +73,7 @@ class Encoder:
         """So many parts, at once."""
         for _ in range(count):
             is_key = self._parts % self.gop == 0
-            payload = self._payload(self.size_bytes)
+            payload = self._payload(self.size_bytes * (self.key_ratio if is_key else 1))
             taken_us = time.time_ns() // 1000
             self._put(MadePart(False, is_key, self._pts_us, PART_US, taken_us, payload))
             self._parts += 1
@@ -149,6 +151,17 @@ async def read_some(view: LiveView, count: int) -> None:
     async with asyncio.timeout(15):
         for _ in range(count):
             await view.next()
+
+
+async def read_fragments(view: LiveView, count: int) -> list[LivePart | Fragment]:
+    """The next so many, each in one part or more; fails when there is a gap or an end."""
+    found: list[LivePart | Fragment] = []
+    async with asyncio.timeout(15):
+        while len(found) < count:
+            step = await view.next()
+            assert isinstance(step, LivePart | Fragment), step
+            found.append(step)
+    return found
 
 
 async def read_parts(view: LiveView, count: int) -> list[LivePart]:

@@ -2,9 +2,18 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from pathlib import Path
 
-from live_makers import check_order, hurry, on_air, read_parts, watching
+from live_makers import (
+    Encoder,
+    check_order,
+    hurry,
+    on_air,
+    read_fragments,
+    read_parts,
+    watching,
+)
 from parties import party, until
 
 from headwater.link.iroh import IrohLink
@@ -59,6 +68,31 @@ def test_a_chain_of_three_carries_it_to_a_node_that_cannot_reach_the_source(tmp_
             await until(lambda: c.lives.get(live).delay_s is not None)
             for node in (a, b, c):
                 assert (node.lives.get(live).delay_s or 0.0) < 5.0
+
+    asyncio.run(scenario())
+
+
+def test_keyframes_travel_in_several_parts_and_are_played_whole(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        large = Encoder(size_bytes=10_000, key_ratio=5)
+        async with (
+            party(tmp_path / "a", only=("b",)) as a,
+            party(tmp_path / "b", a, only=("a", "c")) as b,
+            party(tmp_path / "c", b, only=("b",)) as c,
+            on_air(a, large) as (live, encoder),
+            watching(b, live),
+            watching(c, live) as view,
+        ):
+            init, *rest = await read_fragments(view, 41)
+            assert init.payload == encoder.made[0]
+            first = encoder.made.index(rest[0].payload)
+            assert [each.payload for each in rest] == encoder.made[first : first + 40]
+            keys = [each for each in rest if each.info.is_key]
+            assert [key.info.more for key in keys[1:]] == [3, 3, 3]
+            assert parents(c, live) == {b.identity.node}
+            assert all(
+                one.info.seq + one.info.more + 1 == after.info.seq for one, after in pairwise(rest)
+            )
 
     asyncio.run(scenario())
 

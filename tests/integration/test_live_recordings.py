@@ -3,6 +3,7 @@ crash."""
 
 import asyncio
 import shutil
+from itertools import accumulate
 from pathlib import Path
 
 from live_makers import Encoder, hurry, on_air, read_parts, read_some, watching
@@ -66,6 +67,30 @@ def test_the_recording_is_what_was_sent_and_those_who_kept_it_have_it_at_once(
 
 def _sent(node: Node, live: LiveId) -> int:
     return node.lives.get(live).entry.parts
+
+
+def test_keyframes_in_several_parts_are_recorded_as_they_were_made(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        large = Encoder(size_bytes=10_000, key_ratio=5)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            async with on_air(a, large) as (live, encoder), watching(b, live) as view:
+                b.lives.keep(live, True)
+                await read_some(view, 60)
+                await a.lives.stop(live)
+                await read_to_end(view)
+            entry = await recording_of(b, live)
+            video = VideoId(entry.video)
+            await until(lambda: b.catalogue.holders(video).whole.count(b.identity.node))
+            whole = await read_all(b, video)
+            ends = list(accumulate(len(made) for made in encoder.made))
+            assert whole == b"".join(encoder.made[: ends.index(entry.size_bytes) + 1])
+            assert entry.duration_ms == ends.index(entry.size_bytes) * 20
+            assert b.traffic.down.total_bytes == 0
+            groups = parse_groups(a.store.get_blob(entry.groups) or b"", entry.size_bytes)
+            starts = [0, *ends]
+            assert all(group.offset in starts for group in groups)
+
+    asyncio.run(scenario())
 
 
 def test_who_came_late_and_kept_it_fetches_only_what_it_missed(tmp_path: Path) -> None:
