@@ -85,6 +85,8 @@ class Capacity:
 
     def open_stripes(self) -> int:
         """Bit i: has_room(i)."""
+        if not self.free:
+            return 0
         return sum(1 << stripe for stripe in range(self._stripes) if self.has_room(stripe))
 
     def add(self, node: NodeId, stripe: int, first: int, slots: int) -> Child:
