@@ -35,6 +35,14 @@ async def read_to_end(view: LiveView) -> None:
             pass
 
 
+async def keep_to_the_end(maker: Node, keeper: Node, view: LiveView) -> None:
+    """Some of it is watched and kept, then it ends."""
+    keeper.lives.keep(view.live, True)
+    await read_some(view, 60)
+    await maker.lives.stop(view.live)
+    await read_to_end(view)
+
+
 def test_the_recording_is_what_was_sent_and_those_who_kept_it_have_it_at_once(
     tmp_path: Path,
 ) -> None:
@@ -42,10 +50,7 @@ def test_the_recording_is_what_was_sent_and_those_who_kept_it_have_it_at_once(
         async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
             encoder = Encoder(size_bytes=9000)
             async with on_air(a, encoder) as (live, _), watching(b, live) as view:
-                b.lives.keep(live, True)
-                await read_some(view, 60)
-                await a.lives.stop(live)
-                await read_to_end(view)
+                await keep_to_the_end(a, b, view)
             entry = await recording_of(b, live)
             video, whole = VideoId(entry.video), b"".join(encoder.made[: _sent(a, live)])
             assert (entry.title, entry.size_bytes) == ("Derby", len(whole))
@@ -74,10 +79,7 @@ def test_keyframes_in_several_parts_are_recorded_as_they_were_made(tmp_path: Pat
         large = Encoder(size_bytes=10_000, key_ratio=5)
         async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
             async with on_air(a, large) as (live, encoder), watching(b, live) as view:
-                b.lives.keep(live, True)
-                await read_some(view, 60)
-                await a.lives.stop(live)
-                await read_to_end(view)
+                await keep_to_the_end(a, b, view)
             entry = await recording_of(b, live)
             video = VideoId(entry.video)
             await until(lambda: b.catalogue.holders(video).whole.count(b.identity.node))
@@ -100,10 +102,7 @@ def test_who_came_late_and_kept_it_fetches_only_what_it_missed(tmp_path: Path) -
                 async with watching(a, live) as view:
                     await read_some(view, 60)
                 async with watching(b, live) as view:
-                    b.lives.keep(live, True)
-                    await read_some(view, 60)
-                    await a.lives.stop(live)
-                    await read_to_end(view)
+                    await keep_to_the_end(a, b, view)
             entry = await recording_of(b, live)
             video = VideoId(entry.video)
             await until(lambda: b.catalogue.holders(video).whole.count(b.identity.node))

@@ -14,6 +14,7 @@ from headwater.errors import RemoteProtocolError
 from headwater.wire.frames import HEADER_BYTES, decode, encode
 from headwater.wire.live import (
     MAX_PART_BYTES,
+    MAX_STRIPES,
     Part,
     PartInfo,
     check_payload,
@@ -123,6 +124,8 @@ def test_a_cut_header_is_refused(info: PartInfo, size: int) -> None:
         {"live": bytes(31)},
         {"sha256": b""},
         {"pts_us": -1},
+        {"more": -1},
+        {"more": MAX_STRIPES},
     ],
 )
 def test_a_header_that_makes_no_sense_is_refused(changes: dict[str, Any]) -> None:

@@ -32,6 +32,7 @@ __all__ = ["MAX_REQUESTS_PER_NEIGHBOUR", "Departure", "Handlers", "Neighbour"]
 
 CLOSED_TIMEOUT_S = 0.2
 RTT_EVERY_S = 5.0
+"""Where the neighbour is not pinged anyway, for being quiet: a way's length changes rarely."""
 NEAR_RTT_S = 0.02
 """Up to here a question costs more in the processors than on the way."""
 _READ_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import ceil
 from statistics import median
 
-__all__ = ["LEAST_BYTES", "Slicing"]
+__all__ = ["CUT_FROM", "LEAST_BYTES", "Slicing"]
 
 REMEMBERED = 16
 """Fragments whose size tells what is usual: keyframes are the fewer of them."""
