@@ -5,6 +5,7 @@ from overlay_alone import Alone, said
 from overlay_net import LIVE, PART_S, node_id, part_at
 
 from headwater.overlay import Command, Forward, Limits, Pull, StopPush
+from headwater.overlay.overlay import CHECK_S
 from headwater.wire.ids import NodeId
 from headwater.wire.live import Accept, Hold, LiveHave, LiveJoin, Redirect, Subscribe
 
@@ -263,3 +264,18 @@ def test_who_was_not_suspected_is_not_touched_when_it_is_cleared() -> None:
     alone.overlay.cleared(CHILD, alone.now)
     alone.overlay.cleared(OTHER, alone.now)
     assert children(alone) == (CHILD,)
+
+
+def test_who_got_nothing_asks_another_soon_and_not_at_once() -> None:
+    """Else who has no uplink left is asked by the same few again and again."""
+    alone = Alone()
+    for name in ("one", "two", "three"):
+        alone.meet(node_id(name))
+    alone.overlay.pulled(node_id("one"), (100,), alone.now)  # it had been asked at once
+    assert not pulled(alone.pass_time(0.0))
+    (first,) = [command for command in alone.pass_time(CHECK_S) if isinstance(command, Pull)]
+    alone.overlay.pulled(first.node, first.seqs, alone.now)
+    assert not pulled(alone.pass_time(CHECK_S / 2))
+    (second,) = [command for command in alone.pass_time(CHECK_S) if isinstance(command, Pull)]
+    assert first.seqs == second.seqs == (100,)
+    assert first.node != second.node

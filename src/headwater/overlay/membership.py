@@ -88,13 +88,17 @@ class Membership:
             self._known[node] = now + self._common.spread(REDIAL_S * 2 ** min(failures - 1, 5))
             self._common.out.append(Dial(node))
 
-    def heard_of(self, nodes: Iterable[NodeId]) -> None:
-        """From a partner, who names those with room first: they are tried first."""
+    def heard_of(self, nodes: Iterable[NodeId], now: float) -> None:
+        """From a partner, who names those with room first: they are tried first, and at once by
+        who has hardly a partner, since a full node that names others does not stay linked, and
+        who is behind NAT may be reached only while it is."""
         fresh = [node for node in nodes if node != self._common.me and node not in self.linked]
         for node in fresh:
             self._known.setdefault(node, 0.0)
         self._fresh = (fresh + self._fresh)[: self._common.limits.hints]
         self.learn(())
+        if len(self._common.partners) < self._common.limits.few_partners:
+            self.dial(fresh, now)
 
     def explore(self, now: float) -> None:
         """Dial one that a partner has named."""

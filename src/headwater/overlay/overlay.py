@@ -45,7 +45,8 @@ from headwater.wire.live import (
 __all__ = ["DEFAULT", "Overlay"]
 
 CHECK_S = 0.02
-"""Between two looks at feeds and holes: many become due within a moment."""
+"""Between two looks at feeds and holes: many become due within a moment, and who asks again at each
+word and each part of a burst asks the same few for the same."""
 WORTH_S = 0.06
 """A pull that brought a part so much sooner than the parent did was worth it: who waits longer the
 next time lets a slow parent drag it along."""
@@ -95,7 +96,7 @@ class Overlay:
         )
         self._improvement = Improvement(self._common, feeds, self._capacity, now)
         self._tick_at = now + common_tick(self._common)
-        self._check_at = math.inf
+        self._check_at, self._checked_at = math.inf, -math.inf
         self._ticks = 0
         self._forgot = 0
         self._deadline = Deadline(limits, part_s)
@@ -139,7 +140,7 @@ class Overlay:
             self._feeds.suspected(node, now)
             self._children.suspected(node, now)
             self._partners.look(now)
-            self._wake(now)
+            self._wake_at_once(now)
 
     def cleared(self, node: NodeId, now: float) -> None:
         """A child that was suspected takes what is pushed to it."""
@@ -153,7 +154,7 @@ class Overlay:
         self._repair.lost(node, now)
         self._feeds.lost(node, now)
         self._announcements.change()
-        self._wake(now)
+        self._wake_at_once(now)
 
     # Messages.
 
@@ -189,7 +190,7 @@ class Overlay:
             self._lost(partner.node, now)
             return
         if isinstance(message, LivePeers):
-            self._membership.heard_of(NodeId(node) for node in message.nodes)
+            self._membership.heard_of((NodeId(node) for node in message.nodes), now)
             return
         if isinstance(message, LiveHave):
             return
@@ -236,7 +237,7 @@ class Overlay:
             return
         first = common.window.edge + 1
         due = common.cadence.expected(first, now) + common.limits.hole_s
-        self._check_at = min(self._check_at, max(due, now + 0.01))
+        self._wake(max(due, now + 0.01))
 
     # Parts.
 
@@ -325,7 +326,7 @@ class Overlay:
                 self._wake(now)
             elif info.seq > edge + 1:
                 due = common.cadence.expected(edge + 1, now) + common.limits.hole_s
-                self._check_at = min(self._check_at, max(due, now))
+                self._wake(max(due, now))
         if window.edge - window.width >= self._forgot + FORGET_STEP_PARTS:
             self._forgot = window.base
             common.out.append(Forget(self._forgot))
@@ -375,11 +376,16 @@ class Overlay:
         if now - self.timer_s > OVERSLEPT_S:
             self._feeds.overslept(now)
 
-    def _wake(self, now: float) -> None:
-        """Look at feeds and holes as soon as the shell has done what is due."""
+    def _wake(self, at: float) -> None:
+        """Look at feeds and holes then, when the shell has done what is due."""
+        self._check_at = min(self._check_at, max(at, self._checked_at + CHECK_S))
+
+    def _wake_at_once(self, now: float) -> None:
+        """The same, when somebody failed: however short ago we looked."""
         self._check_at = min(self._check_at, now)
 
     def _check(self, now: float) -> None:
+        self._checked_at = now
         told = self._repair.told()
         self._deadline.exists(self._repair.top(told), now)
         again = self._feeds.check(told, now)
