@@ -6,6 +6,7 @@
 #   make soak     the tests that take minutes
 #   make check    what CI runs: format, lint, types, tests
 #   make bench    NAME=first_frame measures one thing; without NAME it lists them
+#   make sim      the simulator, compiled (ARGS="--nodes 10000 --scenario churn")
 #   make ui       builds the web page                      make wheel  builds dist/*.whl
 #   make format   lays the Python code out
 #   make lock     pins the dependencies anew (needs uv)    make clean  removes all that was made
@@ -15,13 +16,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .make
 STATIC := src/headwater/web/static
+NATIVE := build/native
+# Large pages: ten thousand simulated nodes take more than a gigabyte, and all of it is touched all the time.
+COMPILED := PYTHONPATH=$(NATIVE) PYTHONMALLOC=malloc GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 
 # Playwright's own Node needs libraries that small systems lack; the one that builds the page runs already.
 export PLAYWRIGHT_NODEJS_PATH = $(shell cat $(STAMPS)/node 2>/dev/null)/node
 # Where this is set every process would compile all of the node again: half a second that no user waits for.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test soak check lint bench ui wheel format lock clean
+.PHONY: demo test soak check lint bench sim ui wheel format lock clean
 
 demo: $(STAMPS)/project $(STAMPS)/ui
 	@exec $(BIN)/headwater lab $(ARGS)
@@ -41,8 +45,11 @@ lint: $(STAMPS)/project $(STAMPS)/ui
 	$(BIN)/mypy
 	PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix ui run --silent check
 
-bench: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser $(STAMPS)/rivals
-	@$(BIN)/python -m bench $(NAME) $(ARGS)
+bench: $(STAMPS)/project $(STAMPS)/ui $(STAMPS)/browser $(STAMPS)/rivals $(if $(filter sim,$(NAME)),$(STAMPS)/native)
+	@$(if $(filter sim,$(NAME)),$(COMPILED)) $(BIN)/python -m bench $(NAME) $(ARGS)
+
+sim: $(STAMPS)/project $(STAMPS)/native
+	@$(COMPILED) $(BIN)/python -m headwater sim $(ARGS)
 
 ui: $(STAMPS)/ui
 
@@ -55,7 +62,7 @@ format: $(STAMPS)/project
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) $(STAMPS) dist ui/node_modules $(STATIC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf $(VENV) $(STAMPS) build dist ui/node_modules $(STATIC) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
 # The Python side.
 
@@ -71,6 +78,11 @@ $(STAMPS)/dependencies: $(STAMPS)/venv requirements/dev.txt
 
 $(STAMPS)/project: $(STAMPS)/dependencies pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The overlay and its simulator as machine code.
+$(STAMPS)/native: $(STAMPS)/dependencies tools/native.sh $(shell find src/headwater -name '*.py')
+	@sh tools/native.sh $(BIN)/mypyc $(NATIVE)
 	@touch $@
 
 # What benchmarks compare with. Where it cannot be installed they leave it out and say so.

@@ -60,6 +60,10 @@ class Feed:
     def is_flowing(self) -> bool:
         return self.parent is not None and not self.is_silent
 
+    def look_at(self) -> float:
+        """When the answer is overdue, or, with nobody asked, another parent may be looked for."""
+        return self.seek_at if self.asked is None else self.answer_by
+
     def makes_up(self, seq: int, now: float, within_s: float) -> bool:
         """Whether the parent is still making up for this part: for a while, since what others
         claim to have is not to be believed for ever."""

@@ -339,12 +339,11 @@ class Feeds:
         again = min(feed.retire_at, feed.leave_by)
         if feed.is_silent:
             again = min(again, self._still_silent(feed, now))
-        if feed.asked is not None:
-            again = min(again, feed.answer_by)
-        elif feed.parent is None or feed.is_silent or feed.leave_by < math.inf:
-            if now >= feed.seek_at:
-                self.seek(feed, now)
-            again = min(again, feed.answer_by if feed.asked is not None else feed.seek_at)
+        is_wanting = feed.parent is None or feed.is_silent or feed.leave_by < math.inf
+        if is_wanting and feed.asked is None and now >= feed.seek_at:
+            self.seek(feed, now)
+        if is_wanting or feed.asked is not None:
+            again = min(again, feed.look_at())
         if feed.parent is not None and not feed.is_silent:
             overdue_at = self._overdue_at(feed, top, now)
             if now >= overdue_at:
