@@ -41,8 +41,9 @@ def test_hostile_relays_cost_their_children_little(name: str) -> None:
     _check(run(name, NODES, seed=SEED))
 
 
+@pytest.mark.timeout(60)
 def test_forgers_are_found_out_and_banned() -> None:
-    figures = run("forge", NODES, seed=SEED).figures
+    figures = run("forge", 2 * NODES, seed=SEED).figures  # one of a few may have no child
     assert figures["forged_refused"] > 0
     assert figures["banned_hostile"] > 0
 
