@@ -9,7 +9,7 @@ NODES = 40
 SEED = 3
 
 LEAST_CONTINUITY = {
-    "partition": 60.0,
+    "partition": 72.0,
     "restart": 85.0,
     "kill30": 97.0,
     "dark30": 97.0,

@@ -9,7 +9,7 @@ PART_S = 0.1
 
 def flowing(until: float = 10.0) -> Deadline:
     """Of a stream that has a new part every 0.1 s."""
-    deadline = Deadline(LIMITS, PART_S)
+    deadline = Deadline(LIMITS, PART_S, 0.0)
     for seq in range(round(until / PART_S) + 1):
         deadline.exists(seq, seq * PART_S)
     return deadline
@@ -46,7 +46,7 @@ def test_a_silence_ends_once_though_what_is_old_comes_after_it() -> None:
 
 
 def test_parts_that_take_long_are_no_silence() -> None:
-    deadline = Deadline(LIMITS, 1.0)
+    deadline = Deadline(LIMITS, 1.0, 0.0)
     for seq in range(10):
         deadline.exists(seq, 1.0 * seq)
     assert abs(deadline.ends_at(8.5, 9.0) - 9.7) < 1e-9

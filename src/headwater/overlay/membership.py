@@ -15,6 +15,10 @@ REDIAL_S = 10.0
 """Before a node is dialled again; doubled each time."""
 LONELY_S = 0.5
 """The same after a link was lost, for a node that has few others."""
+CUT_OFF_S = 2.0
+"""The same for a node that nothing comes to..."""
+CUT_OFF_SHARE = 0.25
+"""...or so much of the time for which nothing has come, if that is longer."""
 MAX_DIALS = 4
 
 
@@ -106,12 +110,21 @@ class Membership:
             self.dial((self._fresh.pop(0),), now)
 
     def fill(self, wanted: int, now: float) -> None:
-        """Dial until so many take part."""
+        """Dial until so many take part, those first whose turn it has been for longest."""
         for node in [node for node, until in self._dialling.items() if until <= now]:
             del self._dialling[node]
         room = min(MAX_DIALS, wanted - len(self._common.partners))
         if room > 0:
-            self.dial([n for n, at in self._known.items() if at <= now], now, most=room)
+            due = [node for node, at in self._known.items() if at <= now]
+            due.sort(key=self._known.__getitem__)  # those named by the catalogue stay in its order
+            self.dial(due, now, most=room)
+
+    def cut_off(self, dry_s: float, now: float) -> None:
+        """Nothing has come for so long: whom we could not reach, and even who failed us, may soon
+        be the way back to the others."""
+        pause_s = max(CUT_OFF_S, dry_s * CUT_OFF_SHARE)
+        for node, at in self._known.items():
+            self._known[node] = min(at, now + self._common.spread(pause_s))
 
     def gossip(self, node: NodeId) -> None:
         """Tell a partner of others: those with room first, then some that are near, then any."""

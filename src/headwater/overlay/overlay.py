@@ -47,6 +47,8 @@ __all__ = ["DEFAULT", "Overlay"]
 CHECK_S = 0.02
 """Between two looks at feeds and holes: many become due within a moment, and who asks again at each
 word and each part of a burst asks the same few for the same."""
+LONG_STILL_S = 1.0
+"""When nobody's part is newer for so long, we and those around us may have been cut off."""
 WORTH_S = 0.06
 """A pull that brought a part so much sooner than the parent did was worth it: who waits longer the
 next time lets a slow parent drag it along."""
@@ -99,7 +101,7 @@ class Overlay:
         self._check_at, self._checked_at = math.inf, -math.inf
         self._ticks = 0
         self._forgot = 0
-        self._deadline = Deadline(limits, part_s)
+        self._deadline = Deadline(limits, part_s, now)
         self._has_left = False
 
     # Nodes.
@@ -433,6 +435,10 @@ class Overlay:
                 self._feeds.ask(feed, partner.node, partner.rtt_s, partner.edge, now)
                 self._wake(now)
             self._explore(now)
+            still_s = now - self._deadline.newest_at
+            if still_s > LONG_STILL_S:
+                wanted = max(wanted, len(common.partners) + 1)
+                self._membership.cut_off(still_s, now)
         self._membership.fill(wanted, now)
         self._partners.look(now)
         for node in self._partners.prune(now):

@@ -117,9 +117,10 @@ class Repair:
             return math.inf
         if low < 0:
             low = top
-        wanted = common.window.missing(low, top)
-        if self.is_behind(told) and told > top:
-            wanted.append(told)
+        if self.is_behind(told) and told > top:  # it would have us start over there
+            wanted = [told, *common.window.missing(low, common.window.edge)]
+        else:
+            wanted = common.window.missing(low, top)
         self._add_init(wanted)
         if not wanted and not self._asked:
             return math.inf
