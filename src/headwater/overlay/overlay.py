@@ -180,7 +180,7 @@ class Overlay:
             self._wake(now)
 
     def _count(self, partner: Partner, now: float) -> None:
-        limits = self._common.limits
+        limits, partner.alive_at = self._common.limits, now
         if partner.counts(now, limits.messages_per_s) > limits.messages_burst:
             raise RemoteProtocolError("more messages about a live than it can need")
 
@@ -254,6 +254,7 @@ class Overlay:
         partner = self._common.partners.get(source)
         if partner is None:
             return
+        partner.alive_at = now
         partner.pushed(seq, now, TOLD_PARTS)
         if not partner.gives(seq, TOLD_PARTS):
             self._partners.useless_part(partner, now)
@@ -289,6 +290,7 @@ class Overlay:
         is_newest = seq > edge
         self._deadline.exists(seq, now)
         if partner is not None:
+            partner.alive_at = now
             partner.pushed(seq, now, TOLD_PARTS)
         if is_pushed and partner is not None:
             partner.gives(seq, TOLD_PARTS)

@@ -33,6 +33,8 @@ class Partner:
     """Bit i: it has `edge - i`."""
     told_us_at: float = 0.0
     """When it announced something last."""
+    alive_at: float = -math.inf
+    """When anything came from it last."""
     heard_at: float = -math.inf
     """When its edge grew last."""
     lateness_s: list[float | None] = field(default_factory=list)

@@ -18,9 +18,14 @@ MAX_GUESSES = 2
 """Nodes asked for a part that they have not announced but should have."""
 JITTERS, MARGIN_S = 1.35, 0.02
 """Later than hardly ever, and some."""
-GUESS_COST_S, PARENT_COST_S, FALSE_COST_S = 0.1, 0.3, 1.0
+GUESS_COST_S, PARENT_COST_S, QUIET_COST_S, FALSE_COST_S = 0.1, 0.3, 0.5, 1.0
 """How much slower an answer may be from one who has announced the part, is not the late parent, has
-kept its word, before another is asked."""
+not fallen quiet, has kept its word, before another is asked."""
+QUIET_PARTS = 2
+"""Announcements come so many parts later than have_s after the last, at most: who is quiet for
+longer may be dead. When many die at once, one in three of those who may be asked is."""
+LEAST_PATIENCE_S = 0.06
+"""For an answer, plus a round trip."""
 GUESS_S = 1.0
 """For a guess, its edge must have grown since."""
 RETRY_S = 0.05
@@ -31,10 +36,12 @@ FALSE_CLAIMS = 4
 
 @dataclass(slots=True, eq=False)
 class _Pulling:
-    """One part under way: from whom, until when we wait; whom we asked before."""
+    """One part under way: from whom, how long we wait at most, and if it is quiet; whom we asked
+    before."""
 
     node: NodeId | None
     until: float
+    quiet_until: float = math.inf
     tried: tuple[NodeId, ...] = ()
 
 
@@ -155,8 +162,8 @@ class Repair:
         """From whom to pull it now, or when to look again. `later`: stripes of which an older part
         is not due yet; this adds to them."""
         pulling = self._asked.get(seq)
-        if pulling is not None and now < pulling.until:
-            return pulling.until, None
+        if pulling is not None and now < (until := self._waits_until(pulling)):
+            return until, None
         stripe = seq % self._common.stripes
         if stripe in later:
             return math.inf, None
@@ -182,10 +189,22 @@ class Repair:
         limits = self._common.limits
         patience = max(limits.pull_s, 2 * partner.answer_s(self._common.part_s))
         until = now + min(patience, limits.max_pull_s) + partner.rtt_s
-        self._asked[seq] = _Pulling(partner.node, until, (*tried, partner.node)[-MAX_TRIED:])
+        quiet_until = now + LEAST_PATIENCE_S + partner.rtt_s
+        tried = (*tried, partner.node)[-MAX_TRIED:]
+        pulling = self._asked[seq] = _Pulling(partner.node, until, quiet_until, tried)
         partner.load += 1
         self._budget -= 1.0
-        return until, partner
+        return self._waits_until(pulling), partner
+
+    def _waits_until(self, pulling: _Pulling) -> float:
+        partner = self._common.partners.get(pulling.node) if pulling.node is not None else None
+        if partner is None:
+            return pulling.until
+        return min(pulling.until, max(pulling.quiet_until, self._quiet_at(partner)))
+
+    def _quiet_at(self, partner: Partner) -> float:
+        """When it should have said something."""
+        return partner.alive_at + self._common.limits.have_s + QUIET_PARTS * self._common.part_s
 
     def _can_afford(self, now: float) -> bool:
         """A token bucket, of parts."""
@@ -231,6 +250,8 @@ class Repair:
                 cost += GUESS_COST_S
             if partner.node == parent:
                 cost += PARENT_COST_S
+            if now > self._quiet_at(partner):
+                cost += QUIET_COST_S
             if partner.false_claims >= FALSE_CLAIMS:
                 cost += FALSE_COST_S
             if cost < best_s:
