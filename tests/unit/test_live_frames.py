@@ -16,13 +16,13 @@ from headwater.web.gateway.live_frames import (
     parse_until,
     text,
 )
-from headwater.wire.live import MAX_STRIPES, PartInfo
+from headwater.wire.live import MAX_DURATION_US, MAX_STRIPES, PartInfo
 
 
 @given(
     seq=st.integers(0, 2**40),
     pts_us=st.integers(0, 2**53),
-    duration_us=st.integers(0, 2**32 - 1),
+    duration_us=st.integers(0, MAX_DURATION_US),
     kind=st.sampled_from(["init", "key", "other"]),
     more=st.integers(0, MAX_STRIPES - 1),
 )

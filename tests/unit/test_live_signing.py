@@ -40,6 +40,7 @@ anything = st.builds(
     is_init=st.booleans(),
     is_key=st.booleans(),
     pts_us=st.integers(0, 2**40),
+    duration_us=st.integers(-1, 2**33),
     payload=st.binary(max_size=20) | st.integers(0, 5 * LEAST_BYTES).map(bytes),
 )
 

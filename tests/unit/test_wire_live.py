@@ -13,6 +13,7 @@ from wire_strategies import anything_packed, values_of
 from headwater.errors import RemoteProtocolError
 from headwater.wire.frames import HEADER_BYTES, decode, encode
 from headwater.wire.live import (
+    MAX_DURATION_US,
     MAX_PART_BYTES,
     MAX_STRIPES,
     Part,
@@ -124,6 +125,7 @@ def test_a_cut_header_is_refused(info: PartInfo, size: int) -> None:
         {"live": bytes(31)},
         {"sha256": b""},
         {"pts_us": -1},
+        {"duration_us": MAX_DURATION_US + 1},
         {"more": -1},
         {"more": MAX_STRIPES},
     ],
@@ -134,7 +136,7 @@ def test_a_header_that_makes_no_sense_is_refused(changes: dict[str, Any]) -> Non
 
 
 def test_the_largest_header_fits_its_bound() -> None:
-    most: dict[str, Any] = {"pts_us": 2**53, "duration_us": 2**53, "capture_us": 2**53}
+    most: dict[str, Any] = {"pts_us": 2**53, "duration_us": MAX_DURATION_US, "capture_us": 2**53}
     most |= {"epoch": 2**32, "seq": 2**40, "group": 2**40, "init": 2**40}
     info = _info(**most, size_bytes=MAX_PART_BYTES)
     part = sign_part(KEY, info)

@@ -10,7 +10,7 @@ from headwater.live.part import LivePart
 from headwater.overlay.slicing import Slicing
 from headwater.wire import frames
 from headwater.wire.ids import LiveId
-from headwater.wire.live import MAX_PART_BYTES, PartInfo, sign_part
+from headwater.wire.live import MAX_DURATION_US, MAX_PART_BYTES, PartInfo, sign_part
 
 __all__ = ["Made", "Signer"]
 
@@ -83,7 +83,7 @@ class Signer:
             group=group,
             init=init,
             pts_us=self._pts_us,
-            duration_us=0 if made.is_init else max(0, made.duration_us),
+            duration_us=0 if made.is_init else min(max(0, made.duration_us), MAX_DURATION_US),
             capture_us=max(0, made.capture_us),
             size_bytes=len(payload),
             sha256=hashlib.sha256(payload).digest(),

@@ -15,6 +15,7 @@ from headwater.wire.signature import is_genuine
 
 __all__ = [
     "MAX_ANCESTORS",
+    "MAX_DURATION_US",
     "MAX_PARTS_PER_REQUEST",
     "MAX_PART_BYTES",
     "MAX_STRIPES",
@@ -47,6 +48,8 @@ __all__ = [
 
 MAX_PART_BYTES = 4 * 1024 * 1024
 """A keyframe of 4K video takes less than half of it."""
+MAX_DURATION_US = 2**32 - 1
+"""More than an hour: what a player's header has room for (web/gateway/live_frames)."""
 MAX_STRIPES = 16
 MAX_ANCESTORS = 32
 """Longer paths are refused: a tree of 10,000 nodes is not ten deep."""
@@ -84,7 +87,7 @@ class PartInfo(Struct, frozen=True, array_like=True):
     """`seq` of the init part (ftyp + moov) that it needs: its own for an init."""
     pts_us: Micros
     """When it is shown, from the start of the live; never smaller than that of the part before."""
-    duration_us: Micros
+    duration_us: Annotated[int, Meta(ge=0, le=MAX_DURATION_US)]
     """0 for an init."""
     capture_us: Micros
     """When its first picture was taken, microseconds since 1970 by the source's clock."""
