@@ -190,6 +190,18 @@ def test_an_edge_far_ahead_is_asked_for_and_soon_not_believed() -> None:
     assert alone.overlay.report().next == 161
 
 
+@pytest.mark.parametrize("edge", [100 + 30, 2**40])
+def test_an_edge_that_cannot_be_yet_keeps_nobody_from_what_others_have(edge: int) -> None:
+    alone = Alone()
+    alone.be_fed_by(A)
+    alone.meet(B, edge=edge)
+    alone.overlay.disconnected(A, alone.now)
+    alone.meet(C, edge=104, free=0)
+    out = alone.pass_time(0.6)  # by then they are due
+    asked = {seq for c in out if isinstance(c, Pull) and c.node == C for seq in c.seqs}
+    assert asked == {101, 102, 103, 104}
+
+
 @pytest.mark.parametrize("behaviour", ["withholds", "frozen", "boasts", "lies", "replays"])
 @pytest.mark.parametrize("seed", range(2))
 def test_among_good_nodes_a_bad_one_does_no_harm(behaviour: str, seed: int) -> None:

@@ -124,10 +124,12 @@ class Repair:
             return math.inf
         if low < 0:
             low = top
-        if self.is_behind(told) and told > top:  # it would have us start over there
-            wanted = [told, *common.window.missing(low, common.window.edge)]
-        else:
-            wanted = common.window.missing(low, top)
+        is_behind = self.is_behind(told) and told > top
+        if is_behind and self._due_at(told, now) <= now:
+            top = common.window.edge  # nothing of what lies between: it will have us start over
+        wanted = common.window.missing(low, top)
+        if is_behind:
+            wanted.append(told)
         self._add_init(wanted)
         if not wanted and not self._asked:
             return math.inf
