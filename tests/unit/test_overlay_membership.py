@@ -81,6 +81,23 @@ def test_who_is_fed_leaves_those_alone_who_could_not_be_reached() -> None:
     assert not again
 
 
+@pytest.mark.parametrize("failed", [True, False])
+def test_who_failed_us_is_not_dialled_again_soon_when_its_link_ends(failed: bool) -> None:
+    alone = Alone()
+    alone.be_fed_by(node_id("parent"))
+    alone.meet(node_id("other"))
+    if failed:
+        partner = alone.overlay._common.partners[node_id("other")]
+        for _ in range(Limits().strikes):
+            alone.overlay._partners.failed(partner, "gives nothing", partner.avoid_until)
+    alone.overlay.disconnected(node_id("other"), alone.now)
+    out: list[Command] = []
+    for seq in range(101, 301):
+        alone.push(seq, node_id("parent"))
+        out += alone.pass_time(PART_S)
+    assert (node_id("other") in dialled(out)) is not failed
+
+
 def test_a_mesh_of_which_all_stand_still_looks_for_others_though_it_has_partners_enough() -> None:
     alone = Alone()
     alone.be_fed_by(node_id("parent"))

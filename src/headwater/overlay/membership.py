@@ -72,7 +72,7 @@ class Membership:
             if node in self._known:
                 is_lonely = len(self._common.partners) < self._common.limits.few_partners
                 pause_s = self._common.spread(LONELY_S if is_lonely else REDIAL_S)
-                self._known[node] = now + pause_s
+                self._known[node] = max(self._known[node], now + pause_s)
 
     def avoid(self, node: NodeId, until: float) -> None:
         """Remember a node that failed us."""
