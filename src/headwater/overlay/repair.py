@@ -28,6 +28,8 @@ LEAST_PATIENCE_S = 0.06
 """For an answer, plus a round trip."""
 GUESS_S = 1.0
 """For a guess, its edge must have grown since."""
+FASTEST = 2
+"""Numbers grow at most so many times faster than one a part's length: a keyframe takes several."""
 RETRY_S = 0.05
 """Until somebody may have it whom nobody had when we looked."""
 FALSE_CLAIMS = 4
@@ -116,6 +118,12 @@ class Repair:
         common = self._common
         return told - common.window.edge > common.limits.jump_s / common.part_s
 
+    def _can_be(self, told: int, now: float) -> bool:
+        """Whether that many parts can have been made since the newest came that is here."""
+        common, edge = self._common, self._common.window.edge
+        came = common.arrivals.when(edge)
+        return came is not None and told - edge <= FASTEST * (now - came) / common.part_s
+
     def plan(self, told: int, now: float) -> float:
         """Pull what is due. Returns when to look again."""
         common, limits = self._common, self._common.limits
@@ -125,8 +133,8 @@ class Repair:
         if low < 0:
             low = top
         is_behind = self.is_behind(told) and told > top
-        if is_behind and self._due_at(told, now) <= now:
-            top = common.window.edge  # nothing of what lies between: it will have us start over
+        if is_behind and self._can_be(told, now):
+            top = common.window.edge  # nothing of what lies between: we start over there
         wanted = common.window.missing(low, top)
         if is_behind:
             wanted.append(told)
