@@ -6,6 +6,7 @@ from overlay_alone import FULL, Alone
 from overlay_net import LIVE, PART_S, node_id
 
 from headwater.overlay import Limits, Pull
+from headwater.overlay.repair import FASTEST
 from headwater.wire.ids import NodeId
 from headwater.wire.live import LiveHave
 
@@ -54,3 +55,21 @@ def test_who_falls_quiet_once_it_was_asked_is_waited_for_no_longer(is_quiet: boo
 def test_when_all_are_quiet_they_are_asked_nevertheless() -> None:
     alone = fed_beside({QUICK: 8})
     assert QUICK in [node for _, node in asked(alone, 101)]
+
+
+@pytest.mark.parametrize(("behind", "is_believed"), [(155, True), (165, False)])
+def test_after_a_cut_nothing_is_asked_for_of_what_lies_between(
+    behind: int, is_believed: bool
+) -> None:
+    """As long as so much can have been made meanwhile: twice as many parts as fit, for keyframes
+    take several."""
+    alone = Alone()
+    alone.be_fed_by(PARENT)
+    alone.overlay.disconnected(PARENT, alone.now)
+    came = alone.overlay._common.arrivals.when(100)
+    assert came is not None
+    alone.pass_time(came + 160 / FASTEST * PART_S - alone.now)
+    alone.meet(QUICK, edge=100 + behind)
+    out = alone.pass_time(0.1)
+    asked = {seq for command in out if isinstance(command, Pull) for seq in command.seqs}
+    assert (min(asked, default=999) > 116) is is_believed
