@@ -113,6 +113,18 @@ async def test_one_goes_back_to_before_one_came(air: Air, pages: Pages) -> None:
     await plays_on(page, 1.0)
 
 
+async def test_to_and_fro_ends_where_one_wanted(air: Air, pages: Pages) -> None:
+    """Each leap throws away what is buffered, while more of it is being appended."""
+    page = await pages.open(air.hall, f"/live/{air.live}")
+    await plays_on(page, 2.0)
+    began = (await state_of_live(page))["time"]
+    for _ in range(10):
+        await page.keyboard.press("End")
+        await page.keyboard.press("Home")
+        await plays_on(page, 0.2)
+        assert (await state_of_live(page))["time"] < began
+
+
 BROKEN = """
 window.sockets = [];
 const Plain = WebSocket;

@@ -43,6 +43,7 @@ class FakeSink implements Sink {
   log: string[] = [];
   ranges: Range[] = [];
   full = false;
+  private going = 0;
   private readonly listeners = new Map<string, () => void>();
 
   get buffered(): TimeRanges {
@@ -61,10 +62,11 @@ class FakeSink implements Sink {
     this.updating = true;
   }
 
+  /** What it removes is there until it is done(). */
   remove(start: number, end: number): void {
     this.log.push(`remove ${start} ${end}`);
     this.full = false;
-    this.ranges = this.ranges.flatMap((r) => (r.end <= end ? [] : [{ start: Math.max(r.start, end), end: r.end }]));
+    this.going = end;
     this.updating = true;
   }
 
@@ -73,11 +75,18 @@ class FakeSink implements Sink {
     this.updating = false;
   }
 
+  /** Of an append that was broken off, while the next step is under way. */
+  tellLate(): void {
+    this.listeners.get("updateend")?.();
+  }
+
   changeType(type: string): void {
     this.log.push(`type ${type}`);
   }
 
   done(): void {
+    this.ranges = this.ranges.flatMap((r) => (r.end <= this.going ? [] : [{ start: Math.max(r.start, this.going), end: r.end }]));
+    this.going = 0;
     this.updating = false;
     this.listeners.get("updateend")?.();
   }
@@ -182,6 +191,26 @@ test("clearing forgets what waits, too, and takes the next init", () => {
   sink.done();
   parts.init(TYPE, init);
   expect(sink.log.at(-1)).toBe("append 0,0,0");
+});
+
+test("what is about to go is not here any more, whatever the browser tells meanwhile", () => {
+  const sink = new FakeSink();
+  const parts = new PartBuffer(sink, TYPE);
+  const seen: number[] = [];
+  parts.append(bytes(1, 1, 2));
+  sink.done();
+  parts.onchange = () => seen.push(parts.ranges().length);
+  parts.append(bytes(1, 2, 3));
+  parts.clear();
+  sink.tellLate();
+  expect(parts.ranges()).toEqual([]);
+  parts.clear(); // and again, before it is gone
+  sink.done();
+  sink.done();
+  expect(seen).toEqual([0, 0, 0]);
+  parts.append(bytes(1, 5, 6));
+  sink.done();
+  expect(parts.ranges()).toEqual([{ start: 0.5, end: 0.6 }]);
 });
 
 test("a moment belongs to the stretch that holds it", () => {

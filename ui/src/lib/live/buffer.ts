@@ -34,6 +34,8 @@ export class PartBuffer {
   time: () => number = () => 0;
 
   private steps: Step[] = [];
+  /** Under way, as long as the sink is updating. */
+  private step: Step | undefined;
   private type: string;
   private lastInit: Bytes | undefined;
   private dead = false;
@@ -90,11 +92,17 @@ export class PartBuffer {
     } catch {
       // The media element has let go of it: there is nothing to abort.
     }
-    if (this.ranges().length) this.steps.push({ do: "remove", start: 0, end: Infinity });
+    if (this.held().length) this.steps.push({ do: "remove", start: 0, end: Infinity });
     this.go();
   }
 
+  /** What is about to go is not here any more: a browser tells of other changes, of an append that was broken off, before it is gone. */
   ranges(): Range[] {
+    const isGoing = (this.sink.updating && isEverything(this.step)) || this.steps.some(isEverything);
+    return isGoing ? [] : this.held();
+  }
+
+  private held(): Range[] {
     try {
       const { buffered } = this.sink;
       return Array.from({ length: buffered.length }, (_, i) => ({ start: buffered.start(i), end: buffered.end(i) }));
@@ -105,7 +113,7 @@ export class PartBuffer {
 
   private go(): void {
     while (!this.dead && !this.sink.updating) {
-      const step = this.steps.shift();
+      const step = (this.step = this.steps.shift());
       if (!step) return;
       try {
         if (step.do === "type") this.sink.changeType(step.type);
@@ -142,6 +150,10 @@ export class PartBuffer {
 /** The stretch that holds `time`, or the last one before it; `slack` bridges what a browser plays over. */
 export function rangeAt(ranges: readonly Range[], time: number, slack = 0.08): Range | undefined {
   return ranges.find((r) => time >= r.start - slack && time < r.end + slack);
+}
+
+function isEverything(step: Step | undefined): boolean {
+  return step?.do === "remove" && step.end === Infinity;
 }
 
 function same(a: Bytes, b: Bytes): boolean {

@@ -309,6 +309,8 @@ export class Session {
   }
 
   private leap(from: From, wanted?: number): void {
+    clearTimeout(this.beginTimer);
+    this.beginTimer = undefined;
     this.wanted = wanted;
     this.begun = false;
     this.parked = false;
