@@ -5,6 +5,7 @@ import errno
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from parties import make_file, party, publish, read_all, until
@@ -16,7 +17,7 @@ from headwater.node.node import Node
 from headwater.store.owned_video import OwnedVideo
 from headwater.transfer import client
 from headwater.transfer.client import MAX_FALSE_ANSWERS
-from headwater.transfer.port import Neighbour
+from headwater.transfer.port import Blocks, Neighbour
 from headwater.transfer.swarm import FRESH_BYTES
 from headwater.wire import frames
 from headwater.wire.ids import BLOCK_BYTES
@@ -56,6 +57,58 @@ def test_a_copy_is_whole_proven_and_told_of(tmp_path: Path) -> None:
             assert stored is not None and stored.is_whole and stored.torrent == file.torrent
             await until(lambda: b.identity.node in a.catalogue.holders(file.video).whole)
             assert b.client.counters.bulk_requests > 0
+
+    asyncio.run(run())
+
+
+def test_a_copy_is_told_of_though_its_last_answer_is_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something else wakes who copies, when the last block is written and that is not said yet."""
+
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            plain, is_whole, answers = b.client.fetch, asyncio.Event(), []
+
+            async def fetch(stored: Blocks, *ask: Any, **how: Any) -> None:
+                await plain(stored, *ask, **how)
+                answers.append(ask)
+                if stored.is_whole:
+                    is_whole.set()
+                    await asyncio.Event().wait()  # until it is withdrawn
+                elif len(answers) == 1:
+                    await is_whole.wait()
+                    raise Unavailable("the link ended")
+
+            monkeypatch.setattr(b.client, "fetch", fetch)
+            publish(a, file)
+            await _knows(b, file.video)
+            job = b.keep(file.video)
+            await until(lambda: job.is_ended)
+            assert job.phase == "done", job.error
+            await until(lambda: b.identity.node in a.catalogue.holders(file.video).whole)
+
+    asyncio.run(run())
+
+
+def test_who_was_killed_before_it_could_tell_tells_at_the_next_start(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with party(tmp_path / "a") as a:
+            publish(a, file)
+            async with party(tmp_path / "b", a) as b:
+                await _knows(b, file.video)
+                job = b.keep(file.video)
+                await until(lambda: job.is_ended)
+                await until(lambda: b.identity.node in a.catalogue.holders(file.video).whole)
+                key = sign_item(b.identity.key, Holding(1, file.video, "partial")).key
+                version = b.catalogue.next_version(key)
+                older = sign_item(b.identity.key, Holding(version, file.video, "partial"))
+                b.gossip.publish([older])
+                await until(lambda: b.identity.node in a.catalogue.holders(file.video).partial)
+            async with party(tmp_path / "b", a):
+                await until(lambda: b.identity.node in a.catalogue.holders(file.video).whole)
 
     asyncio.run(run())
 

@@ -57,6 +57,10 @@ class Finder:
                     log.debug("transfers.dial_failed", extra={"reason": str(error)})
             await asyncio.sleep(SEEK_HOLDERS_S)
 
+    def is_told_whole(self, video: VideoId) -> bool:
+        """Whether the mesh was told that this node has all of it."""
+        return self._me in self._catalogue.holders(video).whole
+
     def elsewhere(self, video: VideoId) -> list[NodeId]:
         """The other nodes that say to have it, wholly or in part."""
         holders = self._catalogue.holders(video)
