@@ -12,6 +12,7 @@ from headwater.link.lane import MAX_LANE_STREAMS
 from headwater.link.lane_stream import LaneStream
 from headwater.link.port import Stream
 from headwater.link.shaped import ShapedEndpoint, ShapedStream
+from headwater.node.config import LinkConfig
 from headwater.node.neighbour import MAX_REQUESTS_PER_NEIGHBOUR, NEAR_RTT_S, Neighbour
 from headwater.wire.frames import encode
 from headwater.wire.messages import BlobReply, GetBlob, Request
@@ -60,17 +61,15 @@ def test_questions_to_a_near_neighbour_go_by_lane_both_ways() -> None:
     asyncio.run(check())
 
 
-def test_a_near_neighbour_s_first_question_has_the_lane_made() -> None:
+def test_near_neighbours_have_their_lane_before_they_ask() -> None:
     async def check() -> None:
+        config = LinkConfig(silence_s=6.0)  # a quarter of it after they met
         a, b = [
-            person(await bind(key.private_bytes_raw(), LOOPBACK), key, answer=give)
-            for key in keys(2)
+            person(await bind(key.private_bytes_raw(), LOOPBACK), key, config) for key in keys(2)
         ]
         async with living(a, b), asyncio.timeout(30):
-            _, theirs = await _met(a, b)
-            assert not theirs.link.has_lane
-            await came_by_lane(theirs)
-            await until(lambda: theirs.link.has_lane)
+            ours, theirs = await _met(a, b)
+            await until(lambda: ours.link.has_lane and theirs.link.has_lane)
 
     asyncio.run(check())
 

@@ -89,6 +89,9 @@ class _FaultyLink:
     def has_lane(self) -> bool:
         return self._link.has_lane
 
+    def want_lane(self) -> None:
+        self._link.want_lane()
+
     async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
         stream = await self._link.open_stream(priority=priority, by_lane=by_lane)
         return _FaultyStream(stream, self._faults)

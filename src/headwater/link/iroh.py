@@ -73,6 +73,9 @@ class IrohLink:
     def has_lane(self) -> bool:
         return self._lane.is_up
 
+    def want_lane(self) -> None:
+        self._lane.want()
+
     async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
         on_lane = self._lane.open_stream(priority) if by_lane else None
         if on_lane is not None:

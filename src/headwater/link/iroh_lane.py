@@ -50,9 +50,15 @@ class IrohLane:
     def is_up(self) -> bool:
         return self._lane is not None and not self._lane.is_closed
 
+    def want(self) -> None:
+        """Have one made, unless there is one, or a try was made less than LANE_RETRY_S ago."""
+        if self._may_try():
+            work = self._ask() if self._is_dialler else self._offer()
+            self._background.start(work, "link.lane")
+
     def open_stream(self, priority: int) -> LaneStream | None:
-        """None while there is no lane, or no room on it; the first call has one made."""
-        self._want()
+        """None while there is no lane, or no room on it; it is wanted then."""
+        self.want()
         lane = self._lane
         if lane is None or lane.is_closed or not lane.has_room:
             return None
@@ -84,11 +90,6 @@ class IrohLane:
         if self._lane is not None:
             self._lane.close("the link was closed")
         self._news.set()
-
-    def _want(self) -> None:
-        if self._may_try():
-            work = self._ask() if self._is_dialler else self._offer()
-            self._background.start(work, "link.lane")
 
     def _may_try(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -141,7 +142,7 @@ class IrohLane:
         if isinstance(message, LaneWanted) == self._is_dialler:
             raise RemoteProtocolError("only who dialled asks for a lane, only the other offers one")
         if isinstance(message, LaneWanted):
-            self._want()
+            self.want()
             return
         if self._has_asked:
             self._has_asked = False

@@ -229,6 +229,9 @@ class MemoryLink:
 
     has_lane = False
 
+    def want_lane(self) -> None:
+        pass
+
     async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> MemoryStream:
         if self._wire.closed.done():
             raise LinkClosed(self._wire.closed.result())

@@ -70,10 +70,13 @@ class Link(Protocol):
     def has_lane(self) -> bool:
         """Whether streams can take the lane beside the link, which costs less (link/lane.py)."""
 
+    def want_lane(self) -> None:
+        """Have one made beside this, where both sides can. Never raises."""
+
     async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
         """A new stream; greater priority is sent first. The other side sees it with the first byte.
 
-        `by_lane`: on the lane where there is one; the first time has one made for the next.
+        `by_lane`: on the lane where there is one; else one is wanted for the next.
         Raises: LinkClosed."""
 
     async def accept_stream(self, *, by_lane: bool = False) -> Stream:

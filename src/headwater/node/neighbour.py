@@ -86,7 +86,7 @@ class Neighbour:
         """By `time.monotonic()`."""
         self.rtt_s: float | None = None
         """Smoothed, from pings; None until the first one came back."""
-        self._is_near = False
+        self._is_near = self._has_wanted_lane = False
         self._control = introduced.stream
         self._handlers, self._counters = handlers, counters
         self._liveness = Liveness(now, silence_s)
@@ -226,6 +226,9 @@ class Neighbour:
         while True:
             await asyncio.sleep(self._liveness.timer_s - monotonic())
             now = monotonic()
+            if self._is_near and not self._has_wanted_lane:
+                self._has_wanted_lane = True  # before somebody waits for what is asked
+                self.link.want_lane()
             verdict = self._liveness.handle_timer(now)
             if verdict == "dead":
                 self._counters.silent += 1
