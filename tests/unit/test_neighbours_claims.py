@@ -30,6 +30,9 @@ class FakeLink:
 
     has_lane = False
 
+    def want_lane(self) -> None:
+        raise NotImplementedError
+
     async def open_stream(self, *, priority: int = 0, by_lane: bool = False) -> Stream:
         raise NotImplementedError
 
