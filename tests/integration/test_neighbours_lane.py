@@ -61,6 +61,23 @@ def test_questions_to_a_near_neighbour_go_by_lane_both_ways() -> None:
     asyncio.run(check())
 
 
+def test_a_near_neighbour_s_first_question_has_the_lane_made() -> None:
+    """Where it comes sooner than the neighbours make one by themselves."""
+
+    async def check() -> None:
+        a, b = [
+            person(await bind(key.private_bytes_raw(), LOOPBACK), key, answer=give)
+            for key in keys(2)
+        ]
+        async with living(a, b), asyncio.timeout(30):
+            _, theirs = await _met(a, b)
+            assert not theirs.link.has_lane
+            await came_by_lane(theirs)
+            await until(lambda: theirs.link.has_lane)
+
+    asyncio.run(check())
+
+
 def test_near_neighbours_have_their_lane_before_they_ask() -> None:
     async def check() -> None:
         config = LinkConfig(silence_s=6.0)  # a quarter of it after they met

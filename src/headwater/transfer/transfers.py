@@ -60,7 +60,7 @@ class Transfers:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._say_what_is_whole(), name="transfers.whole")
+            group.create_task(self._tell_what_is_whole(), name="transfers.whole")
             group.create_task(self._followers.run(), name="transfers.followers")
             group.create_task(self._swarms.run(), name="transfers.swarms")
             group.create_task(self._keeping.run(), name="transfers.keeping")
@@ -94,7 +94,7 @@ class Transfers:
                 while self._store.get(video) is stored and not _is_complete(stored):
                     await self._copy_on(stored, swarm)
                     progress(stored.have_blocks * BLOCK_BYTES, stored.shape.size_bytes)
-            if _is_complete(stored):  # whoever wrote the last of it may not get to tell of it
+            if self._is_untold(stored):  # who wrote the last of it was withdrawn before it could
                 self._pieces_arrived(stored, range(stored.shape.pieces))
         return stored
 
@@ -185,20 +185,18 @@ class Transfers:
         if blocks.is_whole:
             self._announce(blocks.video, "whole")
 
-    async def _say_what_is_whole(self) -> None:
-        """The node may have been killed before it could tell."""
-        for video in await asyncio.to_thread(self._whole_untold):
-            self._announce(video, "whole")
+    async def _tell_what_is_whole(self) -> None:
+        """The node may have been killed before it could."""
+        for stored in await asyncio.to_thread(self._whole_untold):
+            self._pieces_arrived(stored, range(stored.shape.pieces))
 
-    def _whole_untold(self) -> list[VideoId]:
-        return [
-            video
-            for video in self._store.videos()
-            if not self._finder.is_told_whole(video)
-            and (stored := self._store.get(video)) is not None
-            and stored.is_fetched
-            and _is_complete(stored)
-        ]
+    def _whole_untold(self) -> list[StoredVideo]:
+        here = map(self._store.get, self._store.videos())
+        return [each for each in here if each and each.is_fetched and self._is_untold(each)]
+
+    def _is_untold(self, stored: StoredVideo) -> bool:
+        """Whether all of it is here and the mesh does not know."""
+        return not self._finder.is_told_whole(stored.video) and _is_complete(stored)
 
     # What is heard.
 
