@@ -8,6 +8,7 @@ from asyncio.subprocess import PIPE
 from contextlib import aclosing
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import live_parent
 import psutil
@@ -132,6 +133,7 @@ def test_frozen_for_a_while_it_goes_on_with_the_present() -> None:
     assert run.parts[-1].capture_us // 1000 == pytest.approx(numbers[-3], abs=100)
 
 
-def test_parts_of_asked_length_at_once(tmp_path: Path) -> None:
-    run = asyncio.run(made_of(LiveOptions("test:", height=180, part_ms=200), parts(3)))
-    assert all(part.duration_us >= 200_000 for part in run.fragments)
+def test_parts_of_asked_length_at_once() -> None:
+    """But for those about pictures that a busy machine leaves out: cuts are where marks are."""
+    run = asyncio.run(made_of(LiveOptions("test:", height=180, part_ms=200), parts(9)))
+    assert median(part.duration_us for part in run.fragments) == pytest.approx(200_000, abs=1000)
