@@ -79,7 +79,8 @@ class World:
                 self._send(command)
             else:
                 self.flights.pop(command.flight, None)
-        assert all(s.queued_bytes <= MAX_QUEUE_BYTES + PIECE * 4 for s in self.schedule.sources())
+        bound = MAX_QUEUE_BYTES + MAX_BLOCKS_PER_REQUEST * BLOCK_BYTES
+        assert all(source.queued_bytes < bound for source in self.schedule.sources())
         timer = self.schedule.next_timer(self.now)
         arrival = self.queue[0][0] if self.queue else None
         times = [t for t in (timer, arrival) if t is not None]
@@ -152,6 +153,18 @@ def test_a_fast_node_is_asked_for_a_lot_at_once_and_a_slow_one_never() -> None:
     counts = {each: [ask.count for ask in world.asked if ask.node == each] for each in servers}
     assert max(counts[node(1)]) == MAX_BLOCKS_PER_REQUEST
     assert max(counts[node(2)]) == MIN_COPY_BLOCKS
+
+
+def test_little_is_owed_by_a_slow_node_so_that_its_other_askers_differ() -> None:
+    """Before anything is known of it, too."""
+    world = World(2048, {node(1): Server(rate_bytes_s=2e6)})
+    world.schedule.want_all(True)
+    (source,) = world.schedule.sources()
+    while world.now < 4.0:
+        assert world.step()
+        assert source.queued_bytes <= 2 * MIN_COPY_BLOCKS * BLOCK_BYTES
+    assert source.rate_bytes_s < 3e6
+    assert source.latency_s < 0.1
 
 
 def test_a_copy_uses_every_source_by_its_rate() -> None:

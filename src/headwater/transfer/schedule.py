@@ -17,7 +17,7 @@ from random import Random
 from headwater.store.shape import VideoShape
 from headwater.transfer.flights import Flight, Flights, subtract
 from headwater.transfer.sources import MAX_STRIKES, Source
-from headwater.transfer.spans import MIN_SPAN_BYTES, Spans
+from headwater.transfer.spans import Spans
 from headwater.wire.ids import BLOCK_BYTES, NodeId
 from headwater.wire.messages import MAX_BLOCKS_PER_REQUEST
 
@@ -31,10 +31,10 @@ MAX_READ_BLOCKS = 32
 """A reader's request is never larger than 512 KiB: a seek throws away little."""
 SLICE_S = 0.05
 """A request is for what its node is believed to send in this time, where that is within bounds."""
-MIN_COPY_BLOCKS = 64
-"""A copy's request is for 1 MiB even to a slow node."""
+MIN_COPY_BLOCKS = 32
+"""A copy's request is for 512 KiB even to a slow node."""
 QUEUE_S = 0.25
-MIN_QUEUE_BYTES = 2 * 1024 * 1024
+MIN_QUEUE_BYTES = 256 * 1024
 MAX_QUEUE_BYTES = 16 * 1024 * 1024
 MAX_PROBES = 8
 MIN_LATE_S = 0.015
@@ -75,7 +75,8 @@ class _Window:
 
 
 class Schedule:
-    """The scheduler of one video. Shape: at most MAX_QUEUE_BYTES asked of each source at a time.
+    """The scheduler of one video. Shape: less than MAX_QUEUE_BYTES and one more request asked of
+    each source at a time.
 
     `missing(first, count)` tells which blocks are not held yet, in order; it is the only port."""
 
@@ -317,8 +318,7 @@ class Schedule:
 
     def _queue_bytes(self, source: Source) -> int:
         keep_busy = source.rate_bytes_s * (QUEUE_S + source.latency_s)
-        least = MIN_QUEUE_BYTES if source.rate_bytes_s > MIN_QUEUE_BYTES else MIN_SPAN_BYTES // 4
-        return int(max(least, min(keep_busy, MAX_QUEUE_BYTES)))
+        return int(max(MIN_QUEUE_BYTES, min(keep_busy, MAX_QUEUE_BYTES)))
 
     def _best(self, first: int, size_bytes: int, now: float, but: Source) -> Source | None:
         """The usable node that would answer soonest, of those that have block `first`."""
@@ -342,7 +342,7 @@ class Schedule:
         usable = [source for source in self._sources.values() if source.is_usable(now)]
         usable.sort(key=lambda source: (source.strikes, source.is_whole, -source.rate_bytes_s))
         for source in usable:
-            room = self._queue_bytes(source) if source.is_proven else MIN_QUEUE_BYTES
+            room = self._queue_bytes(source) if source.is_proven else 1  # a single request
             while source.queued_bytes < room and self._copy_once(source, now, commands):
                 pass
             if source.queued_bytes == 0 and not self._spans:

@@ -92,7 +92,7 @@ class Source:
         self.queued_bytes -= size_bytes
         self.flow.add(size_bytes, now)
         self.strikes, self.paused_until = 0, 0.0
-        if size_bytes <= 4 * BLOCK_BYTES or not self.is_proven:
+        if size_bytes <= 4 * BLOCK_BYTES:
             head = max(
                 0.0005, elapsed_s - (queued_then / self.rate_bytes_s if self.is_proven else 0.0)
             )

@@ -8,7 +8,7 @@ from headwater.transfer.sources import Source
 
 __all__ = ["Spans"]
 
-MIN_SPAN_BYTES = 1024 * 1024
+MIN_SPAN_BYTES = 512 * 1024
 MAX_SPAN_BYTES = 4 * 1024 * 1024
 """What the largest request can ask for. The fewer the requests, the less each byte costs."""
 AIMED_SPANS = 256
