@@ -4,6 +4,7 @@ import asyncio
 import errno
 import threading
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_a_copy_is_told_of_though_its_last_answer_is_withdrawn(
                 if stored.is_whole:
                     is_whole.set()
                     await asyncio.Event().wait()  # until it is withdrawn
-                elif len(answers) == 1:
+                elif len(answers) == 2:  # before its first nobody is asked for a second
                     await is_whole.wait()
                     raise Unavailable("the link ended")
 
@@ -279,6 +280,29 @@ def test_three_receivers_help_each_other(tmp_path: Path) -> None:
             await until(lambda: all(job.is_ended for job in jobs), wait_s=60)
             assert {job.phase for job in jobs} == {"done"}
             assert a.traffic.up.total_bytes < 2 * 4 * SIZE
+
+    asyncio.run(run())
+
+
+def test_a_class_that_watches_takes_little_more_than_one_from_a_thin_uplink(tmp_path: Path) -> None:
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        thin = LimitsConfig(up_bytes_per_s=2_000_000)
+        async with AsyncExitStack() as stack:
+            publisher = await stack.enter_async_context(party(tmp_path / "a", limits=thin))
+            nodes = [publisher]
+            for name in "bcdefg":
+                nodes.append(await stack.enter_async_context(party(tmp_path / name, *nodes)))
+            publish(publisher, file)
+            viewers = nodes[1:]
+            for viewer in viewers:
+                await _knows(viewer, file.video)
+            truth = file.path.read_bytes()
+            for got in await asyncio.gather(*(read_all(one, file.video) for one in viewers)):
+                assert got == truth
+            assert publisher.traffic.up.total_bytes < 2 * SIZE
+            for viewer in viewers:
+                assert viewer.traffic.down.total_bytes < 1.2 * SIZE
 
     asyncio.run(run())
 

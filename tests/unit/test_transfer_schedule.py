@@ -187,6 +187,24 @@ def test_slow_nodes_do_not_hold_up_a_reader() -> None:
         assert all(world.came.get(block, 9.0) < 0.2 for block in range(16)), world.came
 
 
+def test_of_a_late_request_only_what_is_still_missing_is_asked_elsewhere() -> None:
+    world = World(256, {node(1): Server(), node(2): Server()})
+    world.schedule.remove_source(node(2))
+    world.schedule.want(1, 0, 128)
+    world.run(until_s=0.5)
+    world.servers[node(1)].rate_bytes_s = 1000  # from now on, and it was fast before
+    world.schedule.want(1, 128, 128)
+    world.step()
+    assert max(ask.count for ask in world.asked if ask.first >= 128) > PIECE // BLOCK_BYTES
+    world.schedule.add_source(node(2), 0.001)
+    for piece in range(8, 16):  # it has more and more of what the first was asked for
+        world.schedule.source_has(node(2), piece, b"\x80", whole=False)
+        world.run(until_s=world.now + 0.2)
+    assert world.is_done()
+    elsewhere = sum(ask.count for ask in world.asked if ask.node == node(2))
+    assert elsewhere <= 128
+
+
 def test_a_node_that_never_answers_costs_a_moment_not_the_picture() -> None:
     world = World(256, {node(1): Server(hangs=True), node(2): Server(), node(3): Server()})
     world.schedule.want(1, 0, 256)

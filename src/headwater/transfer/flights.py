@@ -94,9 +94,9 @@ class Flights:
     def of(self, source: Source) -> list[Flight]:
         return [flight for flight in self._flights.values() if flight.source is source]
 
-    def twins(self, flight: Flight) -> list[Flight]:
-        """Those that ask for the same blocks, itself among them."""
-        return [other for other in self._flights.values() if other.first == flight.first]
+    def within(self, first: int, end: int) -> list[Flight]:
+        """Those that ask for any of these blocks."""
+        return [flight for flight in self._flights.values() if flight.overlaps(first, end)]
 
     def taken(self) -> list[tuple[int, int]]:
         """(start, end) of all that is asked for, sorted."""

@@ -20,6 +20,7 @@ class RateLimit:
         self._lock = threading.Condition()
         self._free_at = 0.0
         self._changed = asyncio.Event()
+        self.on_change: Callable[[], None] = lambda: None
 
     def change(self, bytes_per_s: int) -> None:
         """Another limit from now on, for those as well who wait for their turn."""
@@ -28,6 +29,7 @@ class RateLimit:
             self._lock.notify_all()
         self._changed.set()
         self._changed = asyncio.Event()
+        self.on_change()
 
     def reserve(self, size_bytes: int, now: float) -> float:
         """Book `size_bytes`; returns how many seconds to wait before sending them."""

@@ -245,13 +245,14 @@ class Schedule:
                     continue
                 flight.is_late = True
                 flight.source.was_late(flight.queued_then, now - flight.asked_s)
-            twins = self._flights.twins(flight)
-            if any(not twin.is_late for twin in twins) or len(twins) > MAX_HEDGES:
-                continue  # asked again already, and that one may still come in time
-            other = self._best(flight.first, flight.size_bytes, now, but=flight.source)
-            if other is not None and all(twin.source is not other for twin in twins):
-                count = other.run_from(flight.first, flight.count)
-                commands.append(self._ask(other, flight.first, count, now, flight.for_reader))
+            for part in self._missing(flight.first, flight.count):
+                twins = self._flights.within(part.start, part.stop)
+                if any(not twin.is_late for twin in twins) or len(twins) > MAX_HEDGES:
+                    continue  # asked again already, and that one may still come in time
+                other = self._best(part.start, flight.size_bytes, now, but=flight.source)
+                if other is not None and all(twin.source is not other for twin in twins):
+                    count = other.run_from(part.start, len(part))
+                    commands.append(self._ask(other, part.start, count, now, flight.for_reader))
 
     def _read(self, now: float, commands: list[Command]) -> None:
         for window in list(self._windows.values()):
@@ -381,7 +382,7 @@ class Schedule:
         """An idle node, nothing left to hand out: let it race for what would come last."""
         slowest, slowest_s = None, 0.0
         for flight in self._flights:
-            twins = self._flights.twins(flight)
+            twins = self._flights.within(flight.first, flight.end)
             if (
                 len(twins) > MAX_HEDGES
                 or any(twin.source is source for twin in twins)

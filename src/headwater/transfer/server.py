@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from headwater.errors import NodeError, NotFound
-from headwater.link.port import Stream
+from headwater.link.port import LinkClosed, Stream
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.transfer.bulk_server import BulkServer
@@ -12,8 +12,9 @@ from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
 from headwater.transfer.port import Neighbour
 from headwater.transfer.refusals import refusal_of
 from headwater.transfer.traffic import Traffic
+from headwater.transfer.turns import Turns
 from headwater.wire import frames
-from headwater.wire.ids import NodeId, VideoId
+from headwater.wire.ids import BLOCK_BYTES, NodeId, VideoId
 from headwater.wire.messages import (
     BlobReply,
     BlocksReply,
@@ -49,6 +50,7 @@ class BlockServer:
     ) -> None:
         self._store, self._bulk, self._bulk_hosts = store, bulk, bulk_hosts
         self._limit, self._traffic, self._clock = limit, traffic, clock
+        self._turns = Turns(limit, clock)
         self._large: dict[NodeId, asyncio.Semaphore] = {}
 
     def neighbour_down(self, node: NodeId) -> None:
@@ -77,15 +79,30 @@ class BlockServer:
             self._traffic.sent(neighbour.node, len(payload), self._clock())
         else:
             await stream.write(head)
-            await self._write_slowly(neighbour, payload, stream)
+            await self._write_slowly(neighbour, request, payload, stream)
         await stream.finish()
 
-    async def _write_slowly(self, neighbour: Neighbour, payload: bytes, stream: Stream) -> None:
+    async def _write_slowly(
+        self, neighbour: Neighbour, request: StoredRequest, payload: bytes, stream: Stream
+    ) -> None:
         for at in range(0, len(payload), QUANTUM_BYTES):
             part = payload[at : at + QUANTUM_BYTES]
-            await self._limit.turn(len(part), self._clock)
-            await stream.write(part)
+            what = self._piece_at(request, at) or neighbour.node
+            await self._turns.turn(neighbour.node, what, len(part))
+            try:
+                await stream.write(part)
+            except LinkClosed:
+                self._turns.pass_on()  # withdrawn: it came from elsewhere
+                raise
             self._traffic.sent(neighbour.node, len(part), self._clock())
+
+    def _piece_at(self, request: StoredRequest, at: int) -> tuple[VideoId, int] | None:
+        """What others can have from whoever gets it; None for what is nobody else's matter."""
+        if not isinstance(request, GetBlocks):
+            return None
+        stored = self._store.get(video := VideoId(request.video))
+        block = request.first + at // BLOCK_BYTES
+        return None if stored is None else (video, stored.shape.piece_of(block))
 
     async def _reply(self, neighbour: Neighbour, request: StoredRequest) -> tuple[bytes, bytes]:
         match request:

@@ -1,0 +1,100 @@
+"""In which order answers get what an upload limit lets through."""
+
+import asyncio
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from itertools import islice
+
+from headwater.transfer.limits import RateLimit
+from headwater.wire.ids import NodeId
+
+__all__ = ["Turns"]
+
+HOLD_S = 1.0
+"""So long after a piece was sent to one asker the others may have it from there."""
+DEFER_S = 5.0
+"""Nobody's turn is put off for longer: they may reach no other asker."""
+MAX_LOOKED_AT = 256
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    asker: NodeId
+    piece: Hashable
+    size_bytes: int
+    since_s: float
+    granted: asyncio.Future[None]
+
+
+class Turns:
+    """Many who watch the same want the same next piece of a node whose uplink is thin. It goes to
+    one of them whole, and what nobody was sent goes before it goes to a second: by then that one
+    has it from the first, and asks no more. The uplink is never idle while anybody waits.
+
+    Belongs to the event loop's thread."""
+
+    def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
+        self._limit, self._clock = limit, clock
+        self._waiting: dict[_Waiting, None] = {}  # who waits longest comes first
+        self._sent: dict[Hashable, tuple[NodeId, float]] = {}  # to whom first, and when last
+        self._limits = 0
+        """How often the limit was changed: what was booked before is void."""
+        limit.on_change = self._book_anew
+
+    async def turn(self, asker: NodeId, piece: Hashable, size_bytes: int) -> None:
+        """Until so much of this piece may be sent to `asker`; who does not need it then says so
+        with pass_on()."""
+        granted = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(asker, piece, size_bytes, self._clock(), granted)
+        self._waiting[waiting] = None
+        self._book(size_bytes)
+        try:
+            await waiting.granted
+        finally:
+            self._waiting.pop(waiting, None)
+
+    def pass_on(self) -> None:
+        """It is somebody's turn."""
+        now = self._clock()
+        if (best := self._best(now)) is not None:
+            del self._waiting[best]
+            self._note(best, now)
+            best.granted.set_result(None)
+
+    def _book(self, size_bytes: int) -> None:
+        """A turn for whoever needs it most by then."""
+        wait_s = self._limit.reserve(size_bytes, self._clock())
+        asyncio.get_running_loop().call_later(wait_s, self._due, self._limits)
+
+    def _due(self, limits: int) -> None:
+        if limits == self._limits:
+            self.pass_on()
+
+    def _book_anew(self) -> None:
+        self._limits += 1
+        for waiting in self._waiting:
+            self._book(waiting.size_bytes)
+
+    def _best(self, now: float) -> _Waiting | None:
+        """The first that nobody else can give it to; else the first of all."""
+        here = (each for each in self._waiting if not each.granted.done())  # withdrawn just now
+        looked_at = list(islice(here, MAX_LOOKED_AT))
+        for waiting in looked_at:
+            if now - waiting.since_s > DEFER_S or not self._may_come_from(waiting, now):
+                return waiting
+        return looked_at[0] if looked_at else None
+
+    def _may_come_from(self, waiting: _Waiting, now: float) -> bool:
+        first, sent_s = self._sent.get(waiting.piece, (waiting.asker, -math.inf))
+        return first != waiting.asker and now - sent_s < HOLD_S
+
+    def _note(self, waiting: _Waiting, now: float) -> None:
+        if not self._may_come_from(waiting, now):
+            self._sent.pop(waiting.piece, None)
+            self._sent[waiting.piece] = waiting.asker, now
+        while self._sent:
+            piece, (_, sent_s) = next(iter(self._sent.items()))
+            if now - sent_s < HOLD_S:
+                break
+            del self._sent[piece]
