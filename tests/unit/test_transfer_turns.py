@@ -109,6 +109,21 @@ def test_a_turn_is_not_put_off_for_ever() -> None:
     scenario(play)
 
 
+def test_who_asks_for_the_same_again_and_again_does_not_keep_it_from_others() -> None:
+    async def play(queue: Queue) -> None:
+        for _ in range(int(DEFER_S / HOLD_S * 2)):
+            await queue.wait(ANNA, 0)
+            await queue.serve()
+            queue.now += HOLD_S / 2
+        queue.now += 0.01
+        await queue.wait(BERT, 0)
+        await queue.wait(CARA, 1)
+        await queue.serve()
+        assert queue.order[-1] == (BERT, 0)
+
+    scenario(play)
+
+
 def test_the_turn_of_one_who_went_away_is_another_s() -> None:
     async def play(queue: Queue) -> None:
         gone = await queue.wait(ANNA, 0)

@@ -1,7 +1,6 @@
 """In which order answers get what an upload limit lets through."""
 
 import asyncio
-import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from itertools import islice
@@ -14,7 +13,8 @@ __all__ = ["Turns"]
 HOLD_S = 1.0
 """So long after a piece was sent to one asker the others may have it from there."""
 DEFER_S = 5.0
-"""Nobody's turn is put off for longer: they may reach no other asker."""
+"""Nobody's turn is put off for longer: they may reach no other asker. Nor is a piece for longer one
+asker's, who may ask for it again and again to keep the others from it."""
 MAX_LOOKED_AT = 256
 
 
@@ -27,6 +27,18 @@ class _Waiting:
     granted: asyncio.Future[None]
 
 
+@dataclass(slots=True)
+class _Sent:
+    """The first who was sent a piece, from when to when."""
+
+    asker: NodeId
+    began_s: float
+    last_s: float
+
+    def is_held(self, now: float) -> bool:
+        return now - self.last_s < HOLD_S and now - self.began_s <= DEFER_S
+
+
 class Turns:
     """Many who watch the same want the same next piece of a node whose uplink is thin. It goes to
     one of them whole, and what nobody was sent goes before it goes to a second: by then that one
@@ -37,7 +49,7 @@ class Turns:
     def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
         self._limit, self._clock = limit, clock
         self._waiting: dict[_Waiting, None] = {}  # who waits longest comes first
-        self._sent: dict[Hashable, tuple[NodeId, float]] = {}  # to whom first, and when last
+        self._sent: dict[Hashable, _Sent] = {}  # the last sent come last
         self._limits = 0
         """How often the limit was changed: what was booked before is void."""
         limit.on_change = self._book_anew
@@ -86,15 +98,18 @@ class Turns:
         return looked_at[0] if looked_at else None
 
     def _may_come_from(self, waiting: _Waiting, now: float) -> bool:
-        first, sent_s = self._sent.get(waiting.piece, (waiting.asker, -math.inf))
-        return first != waiting.asker and now - sent_s < HOLD_S
+        sent = self._sent.get(waiting.piece)
+        return sent is not None and sent.asker != waiting.asker and sent.is_held(now)
 
     def _note(self, waiting: _Waiting, now: float) -> None:
         if not self._may_come_from(waiting, now):
-            self._sent.pop(waiting.piece, None)
-            self._sent[waiting.piece] = waiting.asker, now
+            sent = self._sent.pop(waiting.piece, None)
+            if sent is None or not sent.is_held(now):
+                sent = _Sent(waiting.asker, now, now)
+            sent.last_s = now
+            self._sent[waiting.piece] = sent
         while self._sent:
-            piece, (_, sent_s) = next(iter(self._sent.items()))
-            if now - sent_s < HOLD_S:
+            piece, sent = next(iter(self._sent.items()))
+            if now - sent.last_s < HOLD_S:
                 break
             del self._sent[piece]
