@@ -284,7 +284,7 @@ def test_three_receivers_help_each_other(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_class_that_watches_takes_little_more_than_one_from_a_thin_uplink(tmp_path: Path) -> None:
+def test_a_class_that_watches_takes_less_of_a_thin_uplink_than_two_would(tmp_path: Path) -> None:
     async def run() -> None:
         file = make_file(tmp_path / "film.mp4", SIZE)
         thin = LimitsConfig(up_bytes_per_s=2_000_000)

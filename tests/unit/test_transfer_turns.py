@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from headwater.transfer.limits import RateLimit
-from headwater.transfer.turns import DEFER_S, HOLD_S, Turns
+from headwater.transfer.turns import DEFER_S, HOLD_S, MAX_LOOKED_AT, Turns
 from headwater.wire.ids import NodeId
 
 ANNA, BERT, CARA = (NodeId(bytes([number]) * 32) for number in (1, 2, 3))
@@ -131,6 +131,19 @@ def test_the_turn_of_one_who_went_away_is_another_s() -> None:
         gone.cancel()
         await queue.serve()  # at once, before the first has noticed
         assert queue.order == [(BERT, 1)]
+
+    scenario(play)
+
+
+def test_a_turn_costs_no_more_however_many_wait() -> None:
+    async def play(queue: Queue) -> None:
+        await queue.wait(ANNA, 0)
+        await queue.serve()
+        for _ in range(MAX_LOOKED_AT):
+            await queue.wait(BERT, 0)
+        await queue.wait(CARA, 1)  # one place too far behind
+        await queue.serve(2)
+        assert queue.order[1:] == [(BERT, 0), (CARA, 1)]
 
     scenario(play)
 

@@ -21,6 +21,7 @@ class RateLimit:
         self._free_at = 0.0
         self._changed = asyncio.Event()
         self.on_change: Callable[[], None] = lambda: None
+        """Called when there is another limit: of who books turns by reserve()."""
 
     def change(self, bytes_per_s: int) -> None:
         """Another limit from now on, for those as well who wait for their turn."""

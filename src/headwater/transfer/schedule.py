@@ -214,8 +214,8 @@ class Schedule:
     def _drop_covered(self, first: int, end: int) -> list[Command]:
         return self._withdraw(
             flight
-            for flight in self._flights
-            if flight.overlaps(first, end) and not self._missing(flight.first, flight.count)
+            for flight in self._flights.within(first, end)
+            if not self._missing(flight.first, flight.count)
         )
 
     def _withdraw(self, flights: Iterable[Flight]) -> list[Command]:
@@ -256,9 +256,8 @@ class Schedule:
 
     def _read(self, now: float, commands: list[Command]) -> None:
         for window in list(self._windows.values()):
-            for flight in self._flights:
-                if flight.overlaps(window.first, window.first + URGENT_BLOCKS):
-                    flight.for_reader = True  # a copy asked for it, and now somebody waits
+            for flight in self._flights.within(window.first, window.first + URGENT_BLOCKS):
+                flight.for_reader = True  # a copy asked for it, and now somebody waits
             wanted = subtract(self._missing(window.first, window.count), self._flights.taken())
             for part in wanted:
                 at = part.start

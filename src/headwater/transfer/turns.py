@@ -16,6 +16,7 @@ DEFER_S = 5.0
 """Nobody's turn is put off for longer: they may reach no other asker. Nor is a piece for longer one
 asker's, who may ask for it again and again to keep the others from it."""
 MAX_LOOKED_AT = 256
+"""Of those who wait, the first: a turn costs no more, however many they are."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,9 +41,9 @@ class _Sent:
 
 
 class Turns:
-    """Many who watch the same want the same next piece of a node whose uplink is thin. It goes to
-    one of them whole, and what nobody was sent goes before it goes to a second: by then that one
-    has it from the first, and asks no more. The uplink is never idle while anybody waits.
+    """Many who watch the same want the same next piece of a node whose uplink is thin. One of them
+    is sent all of it, and before a second is, whatever nobody was sent yet: by then the second has
+    it from the first, and asks no more. The uplink is never idle while anybody waits.
 
     Belongs to the event loop's thread."""
 
@@ -90,12 +91,13 @@ class Turns:
 
     def _best(self, now: float) -> _Waiting | None:
         """The first that nobody else can give it to; else the first of all."""
+        first = None
         here = (each for each in self._waiting if not each.granted.done())  # withdrawn just now
-        looked_at = list(islice(here, MAX_LOOKED_AT))
-        for waiting in looked_at:
+        for waiting in islice(here, MAX_LOOKED_AT):
             if now - waiting.since_s > DEFER_S or not self._may_come_from(waiting, now):
                 return waiting
-        return looked_at[0] if looked_at else None
+            first = first or waiting
+        return first
 
     def _may_come_from(self, waiting: _Waiting, now: float) -> bool:
         sent = self._sent.get(waiting.piece)
