@@ -57,13 +57,14 @@ async def party(
     limits: LimitsConfig | None = None,
     store: StoreConfig | None = None,
     only: tuple[str, ...] = (),
+    line_bytes_per_s: int = 0,
 ) -> AsyncIterator[Node]:
     """A running node that dials those in `joined`. `only`: names of those that may be its
-    neighbours; empty: all."""
+    neighbours; empty: all. `line_bytes_per_s`: what its links carry out of it; 0: no limit."""
     config = Config(
         state=state,
         name=state.name,
-        link=LinkConfig(bind="127.0.0.1:0", only=only),
+        link=LinkConfig(bind="127.0.0.1:0", only=only, up_bytes_per_s=line_bytes_per_s),
         discovery=DiscoveryConfig(
             lan=False, join=tuple(node.page.removeprefix("http://") for node in joined)
         ),

@@ -552,6 +552,9 @@ class Neighbour:
     def heard(self) -> None:
         pass
 
+    def silent_for(self, now: float) -> float:
+        return 0.0
+
 
 def test_pushes_move_to_the_lane_and_back_when_it_is_lost_and_no_part_is() -> None:
     async def check() -> None:

@@ -37,9 +37,13 @@ class FakeNeighbour:
 
     def __init__(self, link: MemoryLink) -> None:
         self.node, self.link, self.rtt_s = link.peer, link, 0.0
+        self.silence_s = 0.0
 
     def heard(self) -> None:
         pass
+
+    def silent_for(self, now: float) -> float:
+        return self.silence_s
 
 
 class World:
@@ -114,7 +118,7 @@ def test_kept_parts_then_new_ones_as_they_came() -> None:
             assert await take(stream_, 9) == list(range(11, 20))
             w.push(*parts[20:])
             assert await take(stream_, 11) == list(range(20, 31))
-            await until(lambda: w.children.backlogs_s(w.clock.now) == [0.0])
+            await until(lambda: w.children.waits_s(w.clock.now) == [0.0])
             assert w.children.check(w.clock.now) == []
             assert w.counters.parts_pushed == 20
 
@@ -177,9 +181,14 @@ def test_a_backlog_is_told_once_it_changes() -> None:
             ((node, stripe, delay_s),) = w.children.check(w.clock.now)
             assert (node, stripe, round(delay_s, 3)) == (child, 0, 0.3)
             assert w.children.check(w.clock.now) == []
+            assert w.children.waits_s(w.clock.now) == [delay_s]
+            w.neighbour.silence_s = 0.3
+            assert w.children.waits_s(w.clock.now) == [0.0]  # it may be dead
+            w.neighbour.silence_s = 0.0
             await take(stream_, 2)
-            await until(lambda: w.children.backlogs_s(w.clock.now) == [0.0])
+            await until(lambda: w.children.waits_s(w.clock.now) == [0.0])
             assert w.children.check(w.clock.now) == [(child, 0, 0.0)]
+            assert w.counters.bytes_taken == w.counters.bytes_pushed > 0
 
     asyncio.run(scenario())
 

@@ -284,12 +284,23 @@ def test_three_receivers_help_each_other(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_class_that_watches_takes_less_of_a_thin_uplink_than_two_would(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("is_said", "films"), [(True, 2), (False, 5)])
+def test_a_class_of_six_that_watches_takes_less_of_a_thin_uplink_than_six_would(
+    tmp_path: Path, is_said: bool, films: int
+) -> None:
+    """Whether the publisher's node was told how thin its line is or not."""
+
     async def run() -> None:
         file = make_file(tmp_path / "film.mp4", SIZE)
-        thin = LimitsConfig(up_bytes_per_s=2_000_000)
+        said, line = (2_000_000, 0) if is_said else (0, 2_000_000)
         async with AsyncExitStack() as stack:
-            publisher = await stack.enter_async_context(party(tmp_path / "a", limits=thin))
+            publisher = await stack.enter_async_context(
+                party(
+                    tmp_path / "a",
+                    limits=LimitsConfig(up_bytes_per_s=said),
+                    line_bytes_per_s=line,
+                )
+            )
             nodes = [publisher]
             for name in "bcdefg":
                 nodes.append(await stack.enter_async_context(party(tmp_path / name, *nodes)))
@@ -300,7 +311,7 @@ def test_a_class_that_watches_takes_less_of_a_thin_uplink_than_two_would(tmp_pat
             truth = file.path.read_bytes()
             for got in await asyncio.gather(*(read_all(one, file.video) for one in viewers)):
                 assert got == truth
-            assert publisher.traffic.up.total_bytes < 2 * SIZE
+            assert publisher.traffic.up.total_bytes < films * SIZE
             for viewer in viewers:
                 assert viewer.traffic.down.total_bytes < 1.2 * SIZE
 

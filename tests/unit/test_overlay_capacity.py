@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from overlay_net import node_id
 
-from headwater.overlay.capacity import NOBODY, Capacity
+from headwater.overlay.capacity import NOBODY, Capacity, Child
 from headwater.overlay.limits import Limits
 from headwater.wire.ids import NodeId
 
@@ -88,6 +88,29 @@ def test_a_backlog_that_lasts_costs_the_child_and_a_slot_until_it_is_calm() -> N
     assert mine.slots == 7
     mine.tick(12.1 + LIMITS.calm_s)
     assert mine.slots == 8
+
+
+def late(mine: Capacity, children: list[Child], *times: float) -> list[Child | None]:
+    found: list[Child | None] = []
+    for now in times:
+        found = [mine.backlogged(child.node, child.stripe, 0.5, now) for child in children]
+    return found
+
+
+def test_a_source_keeps_those_who_let_each_stripe_out_once_when_most_are_late() -> None:
+    mine = capacity(8, is_source=True)
+    children = [mine.add(node_id(f"c{stripe}"), stripe, 0, 1) for stripe in range(4)]
+    assert late(mine, children, 10.0, 11.1, 12.2) == [None] * 4
+    assert mine.slots < 8
+    for child in children[:2]:
+        mine.backlogged(child.node, child.stripe, 0.0, 12.3)
+    assert late(mine, children[2:3], 13.4) == children[2:3]  # half of them: it may be themselves
+
+
+def test_a_source_sends_away_who_waits_where_a_stripe_goes_out_twice() -> None:
+    mine = capacity(8, is_source=True)
+    children = [mine.add(node_id(f"c{index}"), index % 4, 0, 1) for index in range(5)]
+    assert late(mine, children, 10.0, 11.1) == children
 
 
 def test_less_uplink_sends_the_weakest_away() -> None:

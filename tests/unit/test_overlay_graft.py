@@ -6,6 +6,7 @@ from overlay_net import LIVE, PART_S, node_id, part_at
 
 from headwater.overlay import Command, Forward, Limits, Pull, StopPush
 from headwater.overlay.overlay import CHECK_S
+from headwater.overlay.repair import BUSY_S, FALSE_CLAIMS
 from headwater.wire.ids import NodeId
 from headwater.wire.live import Accept, Hold, LiveHave, LiveJoin, Redirect, Subscribe
 
@@ -264,6 +265,18 @@ def test_who_was_not_suspected_is_not_touched_when_it_is_cleared() -> None:
     alone.overlay.cleared(CHILD, alone.now)
     alone.overlay.cleared(OTHER, alone.now)
     assert children(alone) == (CHILD,)
+
+
+def test_who_has_enough_to_do_is_asked_again_and_believed() -> None:
+    alone = Alone()
+    only = node_id("one")
+    alone.meet(only)
+    for _ in range(2 * FALSE_CLAIMS):
+        alone.overlay.pulled(only, (100,), alone.now, is_busy=True)
+        assert not pulled(alone.pass_time(BUSY_S - 0.01))
+        assert pulled(alone.pass_time(0.01 + CHECK_S)) == {100}
+    alone.overlay.pulled(only, (100,), alone.now)
+    assert not pulled(alone.pass_time(1.0))  # it has it not, after all
 
 
 def test_who_got_nothing_asks_another_soon_and_not_at_once() -> None:

@@ -30,17 +30,24 @@ class _Store:
 
 
 class _Stream:
-    """Takes nothing until it is `read`."""
+    """Takes nothing until it is `wanted`."""
 
     def __init__(self) -> None:
-        self.offered, self.read = asyncio.Event(), asyncio.Event()
+        self.offered, self.wanted = asyncio.Event(), asyncio.Event()
 
     async def write(self, payload: bytes) -> None:
         self.offered.set()
-        await self.read.wait()
+        await self.wanted.wait()
 
     async def finish(self) -> None:
         return
+
+    def set_priority(self, priority: int) -> None:
+        return
+
+    async def read(self, limit: int) -> bytes:
+        await self.wanted.wait()
+        return b""
 
 
 class _Anna:
@@ -67,8 +74,8 @@ def test_large_answers_wait_for_one_another_and_small_ones_do_not() -> None:
             await small.offered.wait()
             assert not large[-1].offered.is_set()
             for stream in (*large[:MAX_LARGE_ANSWERS], small):
-                stream.read.set()
+                stream.wanted.set()
             await large[-1].offered.wait()
-            large[-1].read.set()
+            large[-1].wanted.set()
 
     asyncio.run(run())

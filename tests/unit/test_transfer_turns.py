@@ -1,6 +1,7 @@
 """Who is sent the next quantum, when a limit makes many wait."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -14,22 +15,34 @@ ANNA, BERT, CARA = (NodeId(bytes([number]) * 32) for number in (1, 2, 3))
 class Queue:
     """Askers that wait; whose turn it was, in order. Its clock stands still until it is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_per_s: int = 1) -> None:
         self.now = 100.0
-        self.limit = RateLimit(1)
+        self.limit = RateLimit(bytes_per_s)
         self.turns = Turns(self.limit, lambda: self.now)
         self.order: list[tuple[NodeId, object]] = []
         self.tasks: list[asyncio.Task[None]] = []
+        self.arrivals: dict[tuple[NodeId, object], asyncio.Event] | None = None
+        """Where there is a line: set when the asker has it."""
 
     async def wait(self, asker: NodeId, piece: object) -> asyncio.Task[None]:
         async def waits() -> None:
-            await self.turns.turn(asker, piece, 1_000_000)  # its own time comes in days
+            await self.turns.turn(asker, (piece,), 1_000_000)  # its own time comes in days
             self.order.append((asker, piece))
+            if self.arrivals is not None:
+                with self.turns.sending(asker, (piece,), 1_000_000):
+                    await self.arrivals[asker, piece].wait()
 
         task = asyncio.get_running_loop().create_task(waits())
         self.tasks.append(task)
         await asyncio.sleep(0)
         return task
+
+    async def has(self, asker: NodeId, piece: object) -> None:
+        """It has come."""
+        assert self.arrivals is not None
+        self.arrivals[asker, piece].set()
+        for _ in range(4):
+            await asyncio.sleep(0)
 
     async def serve(self, times: int = 1) -> None:
         for _ in range(times):
@@ -38,9 +51,11 @@ class Queue:
             await asyncio.sleep(0)
 
 
-def scenario(play: Callable[[Queue], Awaitable[None]]) -> None:
+def scenario(play: Callable[[Queue], Awaitable[None]], bytes_per_s: int = 1) -> None:
     async def run() -> None:
-        queue = Queue()
+        queue = Queue(bytes_per_s)
+        if not bytes_per_s:
+            queue.arrivals = defaultdict(asyncio.Event)
         await play(queue)
         for task in queue.tasks:
             task.cancel()
@@ -151,7 +166,7 @@ def test_a_turn_costs_no_more_however_many_wait() -> None:
 def test_turns_come_by_themselves_as_the_limit_books_them() -> None:
     async def run() -> None:
         turns = Turns(RateLimit(1_000_000), asyncio.get_running_loop().time)
-        await asyncio.gather(*(turns.turn(ANNA, piece, 50_000) for piece in range(4)))
+        await asyncio.gather(*(turns.turn(ANNA, (piece,), 50_000) for piece in range(4)))
 
     asyncio.run(run())
 
@@ -174,3 +189,106 @@ def test_what_was_sent_is_remembered_for_a_while_only() -> None:
         assert len(queue.turns._sent) <= 11
 
     scenario(play)
+
+
+def test_what_others_have_a_part_of_only_does_not_wait() -> None:
+    async def run() -> None:
+        turns, order = Turns(RateLimit(1), lambda: 100.0), []
+
+        async def waits(asker: NodeId, *pieces: int) -> None:
+            await turns.turn(asker, pieces, 1_000_000)
+            order.append((asker, *pieces))
+
+        asked = ((ANNA, 0, 1, 2), (BERT, 1, 2), (CARA, 2, 3), (BERT, 3))
+        tasks = [asyncio.get_running_loop().create_task(waits(*each)) for each in asked]
+        for _ in range(5):
+            await asyncio.sleep(0)
+            turns.pass_on()
+        await asyncio.gather(*tasks)
+        assert order == [asked[0], asked[2], asked[1], asked[3]]
+
+    asyncio.run(run())
+
+
+def without_limit(play: Callable[[Queue], Awaitable[None]]) -> None:
+    scenario(play, 0)
+
+
+def test_without_a_limit_each_has_one_answer_and_second_copies_wait_for_the_line() -> None:
+    async def play(queue: Queue) -> None:
+        first = await queue.wait(ANNA, 0)
+        for asker, piece in ((BERT, 0), (CARA, 1), (ANNA, 2)):
+            await queue.wait(asker, piece)
+        assert queue.order == [(ANNA, 0), (CARA, 1)]
+        await queue.has(ANNA, 0)
+        await first
+        assert queue.order[2:] == [(ANNA, 2)]  # the line is full of the others
+        await queue.has(CARA, 1)
+        assert queue.order[3:] == []
+        await queue.has(ANNA, 2)
+        assert queue.order[3:] == [(BERT, 0)]
+
+    without_limit(play)
+
+
+def test_without_a_limit_who_waited_long_goes_whatever_the_line() -> None:
+    async def play(queue: Queue) -> None:
+        await queue.wait(ANNA, 0)
+        await queue.wait(BERT, 0)
+        queue.now += DEFER_S
+        await queue.wait(CARA, 1)  # the line stays full
+        queue.turns._look_again()
+        assert (BERT, 0) not in queue.order
+        queue.now += 0.01
+        queue.turns._look_again()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert queue.order[-1] == (BERT, 0)
+
+    without_limit(play)
+
+
+def test_the_first_holds_a_piece_while_it_comes_and_a_moment_after() -> None:
+    async def play(queue: Queue) -> None:
+        for number in range(3):
+            await queue.wait(CARA, 10 + number)  # the line is full and stays so
+            queue.now += HOLD_S / 10
+        await queue.wait(ANNA, 0)
+        await queue.wait(BERT, 0)
+        queue.now += 2 * HOLD_S  # what CARA waits for takes no room any more: it is slow itself
+        await queue.wait(CARA, 20)
+        queue.turns._look_again()
+        assert (BERT, 0) not in queue.order
+        await queue.has(ANNA, 0)
+        assert (BERT, 0) not in queue.order
+        queue.now += HOLD_S
+        queue.turns._look_again()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert queue.order[-1] == (BERT, 0)
+
+    without_limit(play)
+
+
+def test_without_a_limit_it_is_looked_at_again_by_itself() -> None:
+    async def run() -> None:
+        turns = Turns(RateLimit(0), asyncio.get_running_loop().time)
+        await turns.turn(ANNA, (0,), 1_000_000)
+        with turns.sending(ANNA, (0,), 1_000_000):
+            await turns.turn(BERT, (0,), 1_000_000)
+        assert not turns._waiting
+
+    asyncio.run(run())
+
+
+def test_a_limit_that_comes_meanwhile_counts_for_those_who_wait_for_the_line() -> None:
+    async def play(queue: Queue) -> None:
+        await queue.wait(ANNA, 0)
+        await queue.wait(BERT, 0)
+        queue.limit.change(1)
+        queue.turns._look_again()
+        assert queue.order == [(ANNA, 0)]
+        await queue.serve()
+        assert queue.order == [(ANNA, 0), (BERT, 0)]
+
+    without_limit(play)

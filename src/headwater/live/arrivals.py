@@ -13,7 +13,7 @@ from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
 from headwater.live.part import Head, LivePart, next_pushed
 from headwater.live.port import Neighbour
-from headwater.live.pull import pull
+from headwater.live.pull import Busy, pull
 from headwater.wire.ids import LiveId, NodeId
 from headwater.wire.live import PartInfo
 
@@ -69,17 +69,21 @@ class Arrivals:
             await asyncio.sleep(0)  # those who pass it on go first
             await stream.write(_TAKEN)
 
-    async def pull(self, neighbour: Neighbour, seqs: Sequence[int]) -> None:
-        """Ask for these parts and take what comes. Raises: RemoteProtocolError."""
+    async def pull(self, neighbour: Neighbour, seqs: Sequence[int]) -> bool:
+        """Ask for these parts and take what comes; False when it has enough to do with its
+        children. Raises: RemoteProtocolError."""
         self._counters.pulls += 1
         try:
             async with asyncio.timeout(PULL_S):
                 async for head, stream in pull(neighbour, self._live, seqs):
                     await self._read(head, stream, neighbour.node, is_pushed=False)
+        except Busy:
+            return False
         except RemoteProtocolError:
             raise
         except (NodeError, TimeoutError):
             self._counters.pulls_failed += 1
+        return True
 
     async def fetch(self, neighbour: Neighbour, seqs: Sequence[int]) -> list[LivePart]:
         """Those of these parts that it has, of whatever age. Raises: RemoteProtocolError."""

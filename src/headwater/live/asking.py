@@ -38,14 +38,15 @@ class Asking:
         self._source_clock, self._clock, self._wall_us = source_clock, clock, wall_us
         self._ban = ban
 
-    async def pull(self, node: NodeId, seqs: Sequence[int]) -> None:
-        """Take what comes of these parts; nothing may."""
+    async def pull(self, node: NodeId, seqs: Sequence[int]) -> bool:
+        """Take what comes of these parts; nothing may. False: as Arrivals.pull."""
         neighbour = self._neighbours.get(node)
         if neighbour is not None:
             try:
-                await self._arrivals.pull(neighbour, seqs)
+                return await self._arrivals.pull(neighbour, seqs)
             except RemoteProtocolError as error:
                 self._ban(node, str(error))
+        return True
 
     async def fetch(
         self, nodes: Sequence[NodeId | None], seqs: Sequence[int]

@@ -99,8 +99,9 @@ class Children:
                 feed.skip(least_group, now)
         return changed
 
-    def backlogs_s(self, now: float) -> Sequence[float]:
-        return [feed.delay_s(now) for feed, _ in self._feeds.values()]
+    def waits_s(self, now: float) -> Sequence[float]:
+        """For each child and stripe, as ChildFeed's."""
+        return [feed.waits_s(now) for feed, _ in self._feeds.values()]
 
     def _first_in_time(self, first: int) -> int:
         """Where to begin for a child that asks for what is there from `first` on: at the newest

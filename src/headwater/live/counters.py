@@ -29,6 +29,8 @@ class LiveCounters:
     """Not pushed to a child that had them already, or would have had them too late."""
     bytes_received: int = 0
     bytes_pushed: int = 0
+    bytes_taken: int = 0
+    """Of them, those that children said had come."""
     bytes_pulled: int = 0
     """Given to others who asked."""
     pulls: int = 0
@@ -36,7 +38,8 @@ class LiveCounters:
     pulls_failed: int = 0
     pulls_answered: int = 0
     pulls_curbed: int = 0
-    """Questions answered with less than was here, because of the neighbour's budget."""
+    """Questions answered with less than was here: because of the neighbour's budget, or of what our
+    children need."""
     children_skipped: int = 0
     """Times that a slow child was skipped to a newer keyframe."""
     players_skipped: int = 0

@@ -69,7 +69,7 @@ class Lives:
         self._clock, self._wall_us, self._ingest = clock, wall_us, ingest
         self._limits, self._carries_all = limits or LiveLimits(), carries_all
         self._announcer = Announcer(key, publish, self._now_ms)
-        self._sharing = Sharing(uplink_bps)
+        self._sharing = Sharing(uplink_bps, self.counters)
         self._around = Surroundings(
             *(me, neighbours, self._addresses_of, clock, wall_us, self.counters, self._limits),
             Random(secrets.randbits(64)),

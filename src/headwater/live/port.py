@@ -25,6 +25,9 @@ class Neighbour(Protocol):
     def heard(self) -> None:
         """Something came from it on a stream: it lives."""
 
+    def silent_for(self, now: float) -> float:
+        """Seconds since anything came from it."""
+
     def send(self, message: Control) -> None:
         """Queue it on the control stream."""
 

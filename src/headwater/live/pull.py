@@ -1,6 +1,7 @@
 """Parts asked for by number: what others are given from here, and what they give."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from headwater.catalog.rate import Allowance
@@ -13,6 +14,7 @@ from headwater.live.port import Neighbour
 from headwater.wire.frames import encode
 from headwater.wire.ids import LiveId, NodeId
 from headwater.wire.live import GetParts, PartsReply
+from headwater.wire.messages import Refused
 
 __all__ = ["PartServer", "pull"]
 
@@ -34,6 +36,8 @@ async def pull(
     request = GetParts(live, tuple(seqs))
     reply, stream = await neighbour.ask(request, timeout_s=ANSWER_S, priority=priority)
     try:
+        if isinstance(reply, Refused) and reply.reason == "busy":
+            raise Busy("the neighbour has enough to do with its children")
         if not isinstance(reply, PartsReply):
             raise Unavailable("the neighbour refuses parts of this live")
         expected = set(seqs)
@@ -52,6 +56,16 @@ async def pull(
         stream.reset()
 
 
+LEAST_BYTES_S = 16 * 1024
+"""For those who ask, however much the children need: somebody may need it for a beginning."""
+SPARE_S = 0.5
+"""So much at once of what the children leave."""
+
+
+class Busy(Unavailable):
+    """It has the parts, but not now."""
+
+
 class PartServer:
     """Answers GetParts of one live. `find` gives a part that is here, in memory or on disk."""
 
@@ -62,7 +76,11 @@ class PartServer:
         counters: LiveCounters,
         limits: LiveLimits,
         clock: Callable[[], float],
+        spare_bytes_s: Callable[[], float],
     ) -> None:
+        """`spare_bytes_s`: what the children leave of the uplink; infinite where nobody knows."""
+        self._spare_bytes_s = spare_bytes_s
+        self._spare_bytes, self._spared_at_s = 0.0, clock()
         self._find, self._rate_bytes_s, self._clock = find, rate_bytes_s, clock
         self._counters, self._limits = counters, limits
         self._slots: dict[NodeId, asyncio.Semaphore] = {}
@@ -79,12 +97,29 @@ class PartServer:
         stream.set_priority(PULL_PRIORITY if is_repair else BURST_PRIORITY)
         slots = self._slots.setdefault(node, asyncio.Semaphore(self._limits.answers))
         async with slots:
+            if not self._can_spare():
+                self._counters.pulls_curbed += 1
+                await stream.write(encode(Refused("busy")))
+                await stream.finish()
+                return
             parts = await self._collect(node, request.seqs)
+            self._spare_bytes -= sum(len(part.frame) for part in parts)
             self._counters.pulls_answered += 1
             self._counters.bytes_pulled += sum(len(part.frame) for part in parts)
             reply = encode(PartsReply(len(parts)))
             await stream.write(b"".join([reply, *(part.frame for part in parts)]))
             await stream.finish()
+
+    def _can_spare(self) -> bool:
+        """A bucket that a single answer may leave in debt, so that every part gets through."""
+        now, bytes_s = self._clock(), max(LEAST_BYTES_S, self._spare_bytes_s())
+        passed_s, self._spared_at_s = now - self._spared_at_s, now
+        if bytes_s == math.inf:
+            self._spare_bytes = 0.0
+            return True
+        most = SPARE_S * bytes_s
+        self._spare_bytes = min(most, self._spare_bytes + passed_s * bytes_s)
+        return self._spare_bytes > 0
 
     async def _collect(self, node: NodeId, seqs: Sequence[int]) -> list[LivePart]:
         """Those that are here, in the order asked for, within the bounds."""

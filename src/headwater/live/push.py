@@ -94,6 +94,14 @@ class ChildFeed:
         since = self._oldest_s()
         return 0.0 if since is None else max(0.0, now - since - (self._neighbour.rtt_s or 0.0))
 
+    def waits_s(self, now: float) -> float:
+        """The same of a child that is there; 0 where it has said nothing since that part was put,
+        for it may be dead."""
+        since = self._oldest_s()
+        if since is None or self._neighbour.silent_for(now) >= now - since:
+            return 0.0
+        return self.delay_s(now)
+
     def is_late(self, now: float) -> bool:
         too_long = self.delay_s(now) > self._limits.push_delay_s
         return too_long or self._bytes > self._limits.push_bytes
@@ -191,7 +199,9 @@ class ChildFeed:
             self._suspect(False)
         for _ in taken:
             with suppress(IndexError):
-                self._bytes -= len(self._sent.popleft()[0].frame)
+                size = len(self._sent.popleft()[0].frame)
+                self._bytes -= size
+                self._counters.bytes_taken += size
 
     def _oldest_s(self) -> float | None:
         oldest = self._sent[0] if self._sent else self._waiting[0] if self._waiting else None

@@ -7,6 +7,7 @@ forward or deliver it."""
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -25,6 +26,7 @@ from headwater.live.pull import PartServer
 from headwater.live.runs import Runs
 from headwater.live.shelf import Shelf
 from headwater.live.spool import Spool
+from headwater.live.uplink import is_overloaded
 from headwater.overlay.commands import (
     Command,
     Deliver,
@@ -105,6 +107,7 @@ class Session:
         self.news = asyncio.Event()
         """Set, and replaced by another one, when something was delivered."""
         self._around, self._clock, self._slots = around, around.clock, slots
+        self._spare_bps = math.inf
         self._source_clock = SourceClock(is_source=is_source)
         self._overlay = Overlay(
             self.live,
@@ -126,7 +129,8 @@ class Session:
             *(around.clock, around.wall_us, self._ban),
         )
         self._server = PartServer(
-            *(self.shelf.find, self.rate_bytes_s, around.counters, around.limits, around.clock)
+            *(self.shelf.find, self.rate_bytes_s, around.counters, around.limits, around.clock),
+            self._spare_bytes_s,
         )
         self.past = None if is_source else Past(self._fetch)
         """What others have of before; None: nobody has more than this node."""
@@ -192,9 +196,13 @@ class Session:
         span_s = (last.info.pts_us - first.info.pts_us) / 1e6 if first and last else 0.0
         return ring.held_bytes / span_s if span_s >= 0.5 else 0.0
 
-    def backlogs_s(self) -> Sequence[float]:
-        """For each child and stripe, how long its oldest part has been on its way."""
-        return self._children.backlogs_s(self._clock()) if self._children else ()
+    def waits_s(self) -> Sequence[float]:
+        """For each child and stripe that is there, how long its oldest part has been on its
+        way."""
+        return self._children.waits_s(self._clock()) if self._children else ()
+
+    def _spare_bytes_s(self) -> float:
+        return 0.0 if is_overloaded(self.waits_s()) else self._spare_bps / 8
 
     def window(self) -> tuple[int, int, int, int] | None:
         """Numbers of the oldest keyframe and the newest part, then when they are shown. What only
@@ -223,7 +231,9 @@ class Session:
     def watched(self, is_watched: bool) -> None:
         self._overlay.watched(is_watched)
 
-    def uplink(self, slots: int) -> None:
+    def uplink(self, slots: int, spare_bps: float) -> None:
+        """What this live may take: for its children, and what they leave for those who ask."""
+        self._spare_bps = spare_bps
         if slots == self._slots:
             return
         self._slots = slots
@@ -424,8 +434,8 @@ class Session:
         self._around.neighbours.ban(node, reason)
 
     async def _pull(self, node: NodeId, seqs: tuple[int, ...]) -> None:
-        await self._asking.pull(node, seqs)
-        self._overlay.pulled(node, seqs, self._clock())
+        is_busy = not await self._asking.pull(node, seqs)
+        self._overlay.pulled(node, seqs, self._clock(), is_busy=is_busy)
         self._act()
 
     async def _fetch(self, seqs: Sequence[int]) -> Sequence[LivePart]:

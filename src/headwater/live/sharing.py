@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from headwater.live.counters import LiveCounters
 from headwater.live.session import Session
-from headwater.live.uplink import BACKLOG_S, Uplink
+from headwater.live.uplink import Uplink, is_overloaded
 
 __all__ = ["Sharing"]
 
@@ -15,8 +16,8 @@ MAX_SLOTS = 2**16
 
 
 class Sharing:
-    def __init__(self, configured_bps: int) -> None:
-        self._uplink = Uplink(configured_bps)
+    def __init__(self, configured_bps: int, counters: LiveCounters) -> None:
+        self._uplink, self._counters = Uplink(configured_bps), counters
 
     def configure(self, bps: int) -> None:
         self._uplink.configure(bps)
@@ -31,7 +32,7 @@ class Sharing:
             return
         reports = [session.report() for session in sessions]
         rates_bps = [8 * session.rate_bytes_s() or ASSUMED_BPS for session in sessions]
-        delays_s = [delay_s for session in sessions for delay_s in session.backlogs_s()]
+        waits_s = [wait_s for session in sessions for wait_s in session.waits_s()]
         used_bps = sum(
             rate * (report.slots - report.free) / len(report.stripes)
             for rate, report in zip(rates_bps, reports, strict=True)
@@ -39,11 +40,13 @@ class Sharing:
         self._uplink.check(
             now,
             is_full=any(report.free == 0 for report in reports),
-            waiting=sum(delay_s > BACKLOG_S for delay_s in delays_s) / max(1, len(delays_s)),
+            is_overloaded=is_overloaded(waits_s),
             used_bps=used_bps,
+            sent_bytes=self._counters.bytes_taken + self._counters.bytes_pulled,
         )
         for session, rate_bps in zip(sessions, rates_bps, strict=True):
-            session.uplink(self._slots(rate_bps, session.entry.stripes, len(sessions)))
+            slots = self._slots(rate_bps, session.entry.stripes, len(sessions))
+            session.uplink(slots, self._uplink.spare_bps(used_bps, SHARE) / len(sessions))
 
     def _slots(self, rate_bps: float, stripes: int, lives: int) -> int:
         return min(MAX_SLOTS, int(SHARE * self._uplink.bps / lives / (rate_bps / stripes)))

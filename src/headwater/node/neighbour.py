@@ -124,10 +124,10 @@ class Neighbour:
             self.link.close("too slow: it did not read what it was told")
 
     async def ask(
-        self, request: Request, *, timeout_s: float, priority: int = 0
+        self, request: Request, *, timeout_s: float, priority: int = 0, finishes: bool = True
     ) -> tuple[Reply, Stream]:
         """The reply, and the stream to read its raw bytes from (reset it to give up). Refused is a
-        reply.
+        reply. `finishes`: nothing more is said; else the caller finishes when it has read them.
 
         Raises: LinkClosed; RemoteProtocolError when the reply is malformed; Unavailable after
         `timeout_s`."""
@@ -135,9 +135,11 @@ class Neighbour:
         try:
             async with asyncio.timeout(timeout_s):
                 try:
-                    reply, stream = await self._ask(request, priority, by_lane=self._is_near)
+                    reply, stream = await self._ask(
+                        request, priority, finishes, by_lane=self._is_near
+                    )
                 except LaneLost:
-                    reply, stream = await self._ask(request, priority, by_lane=False)
+                    reply, stream = await self._ask(request, priority, finishes, by_lane=False)
         except TimeoutError as error:
             raise Unavailable(
                 f"{self.record.name} did not answer within {timeout_s:g} s"
@@ -145,11 +147,14 @@ class Neighbour:
         self._liveness.heard(monotonic())
         return reply, stream
 
-    async def _ask(self, request: Request, priority: int, *, by_lane: bool) -> tuple[Reply, Stream]:
+    async def _ask(
+        self, request: Request, priority: int, finishes: bool, *, by_lane: bool
+    ) -> tuple[Reply, Stream]:
         stream = await self.link.open_stream(priority=priority, by_lane=by_lane)
         try:
             await stream.write(encode(request))
-            await stream.finish()
+            if finishes:
+                await stream.finish()
             size = frame_length(await stream.read_exact(HEADER_BYTES))
             return decode(await stream.read_exact(size), reply_decoder), stream
         except BaseException:

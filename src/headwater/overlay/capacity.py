@@ -158,7 +158,8 @@ class Capacity:
 
     def backlogged(self, node: NodeId, stripe: int, delay_s: float, now: float) -> Child | None:
         """Note how long this child's oldest part waits. Returns the child when that is too long
-        for too long; then a slot is withheld as well, for the uplink may be to blame."""
+        for too long and it may be better off elsewhere; a slot is withheld as well, for the uplink
+        may be to blame."""
         child = self.of[stripe].get(node)
         if child is None:
             return None
@@ -168,12 +169,21 @@ class Capacity:
         child.slow_since = min(child.slow_since, now)
         if now - child.slow_since < self._limits.backlog_for_s or not child.is_staying:
             return None
-        child.slow_since = math.inf
+        is_kept = self._is_bare() and self._are_slow()
+        child.slow_since = now if is_kept else math.inf
         if self._withheld < self.given // 2:
             self._withheld += 1
         self._calm_at = now + self._limits.calm_s
         self._settle()
-        return child
+        return None if is_kept else child
+
+    def _is_bare(self) -> bool:
+        """Every stripe is let out once, and has to be: to send a child elsewhere helps nobody."""
+        return self._is_source and self.used <= self._stripes
+
+    def _are_slow(self) -> bool:
+        """Most children wait: it is the uplink and no child."""
+        return 2 * sum(child.slow_since < math.inf for child in self._staying()) > self.used
 
     def tick(self, now: float) -> list[Child]:
         """Give withheld slots out again after calm; returns handed-over children whose time is

@@ -335,9 +335,12 @@ class Overlay:
             self._forgot = window.base
             common.out.append(Forget(self._forgot))
 
-    def pulled(self, node: NodeId, seqs: Sequence[int], now: float) -> None:
-        """A Pull has ended, whatever came of it."""
-        self._repair.pulled(node, tuple(seqs), now)
+    def pulled(
+        self, node: NodeId, seqs: Sequence[int], now: float, *, is_busy: bool = False
+    ) -> None:
+        """A Pull has ended, whatever came of it. `is_busy`: the node has the parts, but its
+        children take all that it can send."""
+        self._repair.pulled(node, tuple(seqs), now, is_busy=is_busy)
         self._wake(now)
 
     # Capacity.

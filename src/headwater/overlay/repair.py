@@ -32,6 +32,9 @@ FASTEST = 2
 """Numbers grow at most so many times faster than one a part's length: a keyframe takes several."""
 RETRY_S = 0.05
 """Until somebody may have it whom nobody had when we looked."""
+BUSY_S = 0.1
+"""Before a part is asked for again that a node has and cannot give: it may be on its way by then to
+those who feed us."""
 FALSE_CLAIMS = 4
 """Parts promised and not given, after which a node's announcements count for nothing."""
 
@@ -79,8 +82,11 @@ class Repair:
         if pulling is not None and pulling.node is not None:
             self._unload(pulling.node)
 
-    def pulled(self, node: NodeId, seqs: tuple[int, ...], now: float) -> None:
-        """The answer has ended: what did not come is asked for elsewhere."""
+    def pulled(
+        self, node: NodeId, seqs: tuple[int, ...], now: float, *, is_busy: bool = False
+    ) -> None:
+        """The answer has ended: what did not come is asked for elsewhere; or, of a node that has
+        enough to do, of anybody in a moment."""
         partner = self._common.partners.get(node)
         for seq in seqs:
             pulling = self._asked.get(seq)
@@ -88,7 +94,9 @@ class Repair:
                 continue
             self._unload(node)
             pulling.node, pulling.until = None, now
-            if partner is not None and partner.lacks(seq):
+            if is_busy:
+                pulling.until, pulling.tried = now + BUSY_S, ()
+            elif partner is not None and partner.lacks(seq):
                 partner.false_claims += 1
 
     def lost(self, node: NodeId, now: float) -> None:

@@ -120,7 +120,9 @@ class BlockClient:
         on_proven: Callable[[bytes], None] | None,
     ) -> None:
         priority = READER_PRIORITY if on_proven else 0
-        reply, stream = await neighbour.ask(request, timeout_s=ANSWER_S, priority=priority)
+        reply, stream = await neighbour.ask(
+            request, timeout_s=ANSWER_S, priority=priority, finishes=False
+        )
         _, size = stored.shape.span(request.first, request.count)
         try:
             if isinstance(reply, Refused):
@@ -130,6 +132,7 @@ class BlockClient:
                 raise RemoteProtocolError(f"asked for {size} bytes of blocks, got {reply!r:.80}")
             async with asyncio.timeout(ANSWER_S):
                 payload = await stream.read_exact(size)
+                await stream.finish()  # we have it: others may be sent something
         except TimeoutError:
             raise Unavailable(f"no answer within {ANSWER_S:.0f} s") from None
         finally:

@@ -32,9 +32,10 @@ class Neighbour(Protocol):
         """Queue it on the control stream."""
 
     async def ask(
-        self, request: Request, *, timeout_s: float, priority: int = 0
+        self, request: Request, *, timeout_s: float, priority: int = 0, finishes: bool = True
     ) -> tuple[Reply, Stream]:
-        """The reply, and the stream with what follows it. Raises: Unavailable, LinkClosed."""
+        """The reply, and the stream with what follows it. `finishes`: nothing more is said; else
+        the caller finishes when it has read that. Raises: Unavailable, LinkClosed."""
 
 
 class Neighbours(Protocol):

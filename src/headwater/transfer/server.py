@@ -1,7 +1,8 @@
 """Answers a neighbour's questions on a link: info-dicts, blocks, blobs, and where bulk may go."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from typing import NoReturn
 
 from headwater.errors import NodeError, NotFound
 from headwater.link.port import LinkClosed, Stream
@@ -51,6 +52,7 @@ class BlockServer:
         self._store, self._bulk, self._bulk_hosts = store, bulk, bulk_hosts
         self._limit, self._traffic, self._clock = limit, traffic, clock
         self._turns = Turns(limit, clock)
+        self._answers = 0
         self._large: dict[NodeId, asyncio.Semaphore] = {}
 
     def neighbour_down(self, node: NodeId) -> None:
@@ -75,20 +77,41 @@ class BlockServer:
         if not payload:
             await stream.write(head)
         elif not self._limit.bytes_per_s:
-            await stream.write(head + payload)
-            self._traffic.sent(neighbour.node, len(payload), self._clock())
+            await self._write_in_turn(neighbour, request, head, payload, stream)
+            return
         else:
             await stream.write(head)
             await self._write_slowly(neighbour, request, payload, stream)
         await stream.finish()
+
+    async def _write_in_turn(
+        self, neighbour: Neighbour, request: StoredRequest, head: bytes, payload: bytes, to: Stream
+    ) -> None:
+        """All of it, and until the asker has it, who finishes then."""
+        asker, size = neighbour.node, len(payload)
+        pieces = self._pieces(neighbour, request, 0, size)
+        try:
+            async with asyncio.TaskGroup() as group:
+                staying = group.create_task(_until_withdrawn(to), name="transfer.withdrawn")
+                await self._turns.turn(asker, pieces, size)
+                staying.cancel()
+        except* LinkClosed as errors:
+            raise LinkClosed("the asker went away") from errors
+        with self._turns.sending(asker, pieces, size):
+            self._answers += 1
+            to.set_priority(-self._answers)  # in order: at once the first would be late
+            await to.write(head + payload)
+            self._traffic.sent(asker, size, self._clock())
+            await to.finish()
+            await to.read(1)
 
     async def _write_slowly(
         self, neighbour: Neighbour, request: StoredRequest, payload: bytes, stream: Stream
     ) -> None:
         for at in range(0, len(payload), QUANTUM_BYTES):
             part = payload[at : at + QUANTUM_BYTES]
-            what = self._piece_at(request, at) or neighbour.node
-            await self._turns.turn(neighbour.node, what, len(part))
+            pieces = self._pieces(neighbour, request, at, len(part))
+            await self._turns.turn(neighbour.node, pieces, len(part))
             try:
                 await stream.write(part)
             except LinkClosed:
@@ -96,13 +119,19 @@ class BlockServer:
                 raise
             self._traffic.sent(neighbour.node, len(part), self._clock())
 
-    def _piece_at(self, request: StoredRequest, at: int) -> tuple[VideoId, int] | None:
-        """What others can have from whoever gets it; None for what is nobody else's matter."""
-        if not isinstance(request, GetBlocks):
-            return None
-        stored = self._store.get(video := VideoId(request.video))
-        block = request.first + at // BLOCK_BYTES
-        return None if stored is None else (video, stored.shape.piece_of(block))
+    def _pieces(
+        self, neighbour: Neighbour, request: StoredRequest, at: int, size_bytes: int
+    ) -> Sequence[Hashable]:
+        """What others can have from whoever gets this much of the answer; or the asker itself,
+        where that is nobody else's matter."""
+        stored = self._store.get(VideoId(request.video)) if isinstance(request, GetBlocks) else None
+        if stored is None or not isinstance(request, GetBlocks):
+            return (neighbour.node,)
+        first, last = (
+            stored.shape.piece_of(request.first + offset // BLOCK_BYTES)
+            for offset in (at, at + size_bytes - 1)
+        )
+        return [(request.video, piece) for piece in range(first, last + 1)]
 
     async def _reply(self, neighbour: Neighbour, request: StoredRequest) -> tuple[bytes, bytes]:
         match request:
@@ -145,3 +174,9 @@ class BlockServer:
         addresses = tuple(f"{host}:{self._bulk.port}" for host in self._bulk_hosts())
         token = self._bulk.issue(neighbour.node)
         return frames.encode(BulkReply(addresses, self._bulk.certificate, token))
+
+
+async def _until_withdrawn(stream: Stream) -> NoReturn:
+    """Raises: LinkClosed when the asker has it from elsewhere."""
+    await stream.read(1)
+    raise LinkClosed("the asker wants it no more")

@@ -1,11 +1,14 @@
-"""In which order answers get what an upload limit lets through."""
+"""In which order answers get what an upload limit, or the line, lets through."""
 
 import asyncio
-from collections.abc import Callable, Hashable
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
 from headwater.transfer.limits import RateLimit
+from headwater.transfer.line import Line
 from headwater.wire.ids import NodeId
 
 __all__ = ["Turns"]
@@ -15,6 +18,8 @@ HOLD_S = 1.0
 DEFER_S = 5.0
 """Nobody's turn is put off for longer: they may reach no other asker. Nor is a piece for longer one
 asker's, who may ask for it again and again to keep the others from it."""
+LOOK_S = 0.25
+"""Between two looks whether somebody has waited for long enough, where nothing else tells."""
 MAX_LOOKED_AT = 256
 """Of those who wait, the first: a turn costs no more, however many they are."""
 
@@ -22,7 +27,7 @@ MAX_LOOKED_AT = 256
 @dataclass(slots=True, eq=False)
 class _Waiting:
     asker: NodeId
-    piece: Hashable
+    pieces: Sequence[Hashable]
     size_bytes: int
     since_s: float
     granted: asyncio.Future[None]
@@ -35,9 +40,12 @@ class _Sent:
     asker: NodeId
     began_s: float
     last_s: float
+    under_way: int = 0
+    """Answers with some of it."""
 
     def is_held(self, now: float) -> bool:
-        return now - self.last_s < HOLD_S and now - self.began_s <= DEFER_S
+        is_there = self.under_way > 0 or now - self.last_s < HOLD_S
+        return is_there and now - self.began_s <= DEFER_S
 
 
 class Turns:
@@ -45,35 +53,86 @@ class Turns:
     is sent all of it, and before a second is, whatever nobody was sent yet: by then the second has
     it from the first, and asks no more. The uplink is never idle while anybody waits.
 
-    Belongs to the event loop's thread."""
+    With a limit each takes its turn as that lets it; without one, when there is room on the line
+    (line.py). Belongs to the event loop's thread."""
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
-        self._limit, self._clock = limit, clock
+        self._limit, self._clock, self._line = limit, clock, Line()
         self._waiting: dict[_Waiting, None] = {}  # who waits longest comes first
         self._sent: dict[Hashable, _Sent] = {}  # the last sent come last
         self._limits = 0
         """How often the limit was changed: what was booked before is void."""
+        self._looking: asyncio.TimerHandle | None = None
         limit.on_change = self._book_anew
 
-    async def turn(self, asker: NodeId, piece: Hashable, size_bytes: int) -> None:
-        """Until so much of this piece may be sent to `asker`; who does not need it then says so
-        with pass_on()."""
+    async def turn(self, asker: NodeId, pieces: Sequence[Hashable], size_bytes: int) -> None:
+        """Until so much of these pieces, at least one, may be sent to `asker`; who does not need it
+        then says so with pass_on()."""
         granted = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(asker, piece, size_bytes, self._clock(), granted)
+        waiting = _Waiting(asker, pieces, size_bytes, self._clock(), granted)
         self._waiting[waiting] = None
-        self._book(size_bytes)
+        if self._limit.bytes_per_s:
+            self._book(size_bytes)
+        else:
+            self._let_go()
         try:
             await waiting.granted
         finally:
             self._waiting.pop(waiting, None)
 
+    @contextmanager
+    def sending(self, asker: NodeId, pieces: Sequence[Hashable], size_bytes: int) -> Iterator[None]:
+        """While that is on its way to `asker`, whose turn it was, until they have it. Raises: what
+        is raised inside, when they do not want it any more."""
+        answer = self._line.leave(asker, size_bytes, self._clock())
+        held = [s for s in map(self._sent.get, pieces) if s is not None and s.asker == asker]
+        for sent in held:
+            sent.under_way += 1
+        try:
+            yield
+            now = self._clock()
+            self._line.come(answer, now)
+            for sent in held:
+                sent.last_s = now
+        finally:
+            for sent in held:
+                sent.under_way -= 1
+            self._line.give_up(answer)
+            self._let_go()
+
     def pass_on(self) -> None:
         """It is somebody's turn."""
         now = self._clock()
         if (best := self._best(now)) is not None:
-            del self._waiting[best]
-            self._note(best, now)
-            best.granted.set_result(None)
+            self._grant(best, now)
+
+    def _grant(self, waiting: _Waiting, now: float) -> None:
+        del self._waiting[waiting]
+        self._note(waiting, now)
+        waiting.granted.set_result(None)
+
+    def _let_go(self) -> None:
+        """Where there is no limit: as many as the line takes, and one answer to each who has none
+        under way, unless others can give it to them."""
+        if self._limit.bytes_per_s:
+            return
+        now = self._clock()
+        room, busy = self._line.room_bytes(now), self._line.askers(now)
+        pending = [each for each in self._waiting if not each.granted.done()]
+        if len(busy.union(each.asker for each in pending)) < 2:
+            room = math.inf  # nobody else to be kept waiting
+        for waiting in sorted(pending, key=lambda each: self._may_wait(each, now)):
+            may_wait = waiting.asker in busy or self._may_wait(waiting, now)
+            if room > 0 or not may_wait:
+                self._grant(waiting, now)
+                room -= waiting.size_bytes
+                busy.add(waiting.asker)
+        if self._waiting and self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = None
+        self._let_go()
 
     def _book(self, size_bytes: int) -> None:
         """A turn for whoever needs it most by then."""
@@ -94,24 +153,33 @@ class Turns:
         first = None
         here = (each for each in self._waiting if not each.granted.done())  # withdrawn just now
         for waiting in islice(here, MAX_LOOKED_AT):
-            if now - waiting.since_s > DEFER_S or not self._may_come_from(waiting, now):
+            if not self._may_wait(waiting, now):
                 return waiting
             first = first or waiting
         return first
 
+    def _may_wait(self, waiting: _Waiting, now: float) -> bool:
+        return now - waiting.since_s <= DEFER_S and self._may_come_from(waiting, now)
+
     def _may_come_from(self, waiting: _Waiting, now: float) -> bool:
-        sent = self._sent.get(waiting.piece)
-        return sent is not None and sent.asker != waiting.asker and sent.is_held(now)
+        """All of it from others."""
+        return all(self._is_held(piece, waiting.asker, now) for piece in waiting.pieces)
+
+    def _is_held(self, piece: Hashable, asker: NodeId, now: float) -> bool:
+        """By somebody else."""
+        sent = self._sent.get(piece)
+        return sent is not None and sent.asker != asker and sent.is_held(now)
 
     def _note(self, waiting: _Waiting, now: float) -> None:
-        if not self._may_come_from(waiting, now):
-            sent = self._sent.pop(waiting.piece, None)
-            if sent is None or not sent.is_held(now):
-                sent = _Sent(waiting.asker, now, now)
-            sent.last_s = now
-            self._sent[waiting.piece] = sent
+        for piece in waiting.pieces:
+            if not self._is_held(piece, waiting.asker, now):
+                sent = self._sent.pop(piece, None)
+                if sent is None or not sent.is_held(now):
+                    sent = _Sent(waiting.asker, now, now)
+                sent.last_s = now
+                self._sent[piece] = sent
         while self._sent:
             piece, sent = next(iter(self._sent.items()))
-            if now - sent.last_s < HOLD_S:
+            if sent.is_held(now):
                 break
             del self._sent[piece]
