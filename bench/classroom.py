@@ -80,7 +80,7 @@ async def measure(report: Report, options: Options) -> None:
                 await knows(node, video["id"])
                 await linked(node, viewers)
             before = await sent_bytes(publisher)
-            players = await asyncio.gather(*(_watch(node, video["id"], rate) for node in nodes))
+            players = await asyncio.gather(*(watch(node, video["id"], rate) for node in nodes))
             after = await sent_bytes(publisher)
     starts = [player.started_s or LIMIT_S for player in players]
     stalls = [player.stalled_s for player in players]
@@ -94,7 +94,7 @@ async def measure(report: Report, options: Options) -> None:
         )
 
 
-async def _watch(node: LabNode, video: str, rate: float) -> Player:
+async def watch(node: LabNode, video: str, rate: float) -> Player:
     await asyncio.sleep(random.Random(node.name).random() * SPREAD_S)
     player = Player(rate, time.monotonic())
     asked = {"Range": f"bytes=0-{round(WATCHED_S * rate) - 1}"}

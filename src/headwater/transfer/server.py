@@ -90,13 +90,16 @@ class BlockServer:
         """All of it, and until the asker has it, who finishes then."""
         asker, size = neighbour.node, len(payload)
         pieces = self._pieces(neighbour, request, 0, size)
+        closed: BaseExceptionGroup[LinkClosed] | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 staying = group.create_task(_until_withdrawn(to), name="transfer.withdrawn")
                 await self._turns.turn(asker, pieces, size)
                 staying.cancel()
         except* LinkClosed as errors:
-            raise LinkClosed("the asker went away") from errors
+            closed = errors
+        if closed is not None:
+            raise LinkClosed("the asker went away") from closed
         with self._turns.sending(asker, pieces, size):
             self._answers += 1
             to.set_priority(-self._answers)  # in order: at once the first would be late
