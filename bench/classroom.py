@@ -95,6 +95,7 @@ async def measure(report: Report, options: Options) -> None:
 
 
 async def watch(node: LabNode, video: str, rate: float) -> Player:
+    """Begin within SPREAD_S, and watch WATCHED_S of the film as it comes."""
     await asyncio.sleep(random.Random(node.name).random() * SPREAD_S)
     player = Player(rate, time.monotonic())
     asked = {"Range": f"bytes=0-{round(WATCHED_S * rate) - 1}"}

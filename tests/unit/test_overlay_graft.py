@@ -6,7 +6,7 @@ from overlay_net import LIVE, PART_S, node_id, part_at
 
 from headwater.overlay import Command, Forward, Limits, Pull, StopPush
 from headwater.overlay.overlay import CHECK_S
-from headwater.overlay.repair import BUSY_S, FALSE_CLAIMS
+from headwater.overlay.repair import BUSY_S, FALSE_CLAIMS, RETRY_S
 from headwater.wire.ids import NodeId
 from headwater.wire.live import Accept, Hold, LiveHave, LiveJoin, Redirect, Subscribe
 
@@ -274,9 +274,18 @@ def test_who_has_enough_to_do_is_asked_again_and_believed() -> None:
     for _ in range(2 * FALSE_CLAIMS):
         alone.overlay.pulled(only, (100,), alone.now, is_busy=True)
         assert not pulled(alone.pass_time(BUSY_S - 0.01))
-        assert pulled(alone.pass_time(0.01 + CHECK_S)) == {100}
+        assert pulled(alone.pass_time(RETRY_S + 0.01 + CHECK_S)) == {100}
     alone.overlay.pulled(only, (100,), alone.now)
     assert not pulled(alone.pass_time(1.0))  # it has it not, after all
+
+
+def test_who_always_has_enough_to_do_keeps_nothing_from_anybody() -> None:
+    alone = Alone()
+    for name in ("one", "two"):
+        alone.meet(node_id(name))
+    alone.overlay.pulled(node_id("one"), (100,), alone.now, is_busy=True)  # asked at once
+    out = alone.pass_time(BUSY_S + CHECK_S)
+    assert [command.node for command in out if isinstance(command, Pull)] == [node_id("two")]
 
 
 def test_who_got_nothing_asks_another_soon_and_not_at_once() -> None:

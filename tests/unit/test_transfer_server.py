@@ -8,7 +8,7 @@ from headwater.store.shape import VideoShape
 from headwater.store.store import Store
 from headwater.transfer.limits import RateLimit
 from headwater.transfer.port import Neighbour
-from headwater.transfer.server import MAX_LARGE_ANSWERS, SMALL_BLOCKS, BlockServer
+from headwater.transfer.server import MAX_LARGE_ANSWERS, MAX_PRIORITY, SMALL_BLOCKS, BlockServer
 from headwater.transfer.traffic import Traffic
 from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.messages import GetBlocks
@@ -32,8 +32,10 @@ class _Store:
 class _Stream:
     """Takes nothing until it is `wanted`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_finished: bool = False) -> None:
+        """`is_finished`: by the asker, with the question."""
         self.offered, self.wanted = asyncio.Event(), asyncio.Event()
+        self._is_finished, self.priority = is_finished, 0
 
     async def write(self, payload: bytes) -> None:
         self.offered.set()
@@ -43,10 +45,11 @@ class _Stream:
         return
 
     def set_priority(self, priority: int) -> None:
-        return
+        self.priority = priority
 
     async def read(self, limit: int) -> bytes:
-        await self.wanted.wait()
+        if not self._is_finished:
+            await self.wanted.wait()
         return b""
 
 
@@ -54,10 +57,18 @@ class _Anna:
     node = NodeId(b"a" * 32)
 
 
+class _Bert:
+    node = NodeId(b"b" * 32)
+
+
+def _server() -> BlockServer:
+    store = cast(Store, _Store())
+    return BlockServer(store, None, tuple, RateLimit(0), Traffic(), lambda: 0.0)
+
+
 def test_large_answers_wait_for_one_another_and_small_ones_do_not() -> None:
     async def run() -> None:
-        store = cast(Store, _Store())
-        server = BlockServer(store, None, tuple, RateLimit(0), Traffic(), lambda: 0.0)
+        server = _server()
         large = [_Stream() for _ in range(MAX_LARGE_ANSWERS + 1)]
         small = _Stream()
 
@@ -77,5 +88,42 @@ def test_large_answers_wait_for_one_another_and_small_ones_do_not() -> None:
                 stream.wanted.set()
             await large[-1].offered.wait()
             large[-1].wanted.set()
+
+    asyncio.run(run())
+
+
+def test_who_finished_with_the_question_waits_for_a_turn_like_others() -> None:
+    """And is not taken for one who went away."""
+
+    async def run() -> None:
+        server, first, second = _server(), _Stream(), _Stream(is_finished=True)
+
+        async def answer(who: object, stream: _Stream) -> None:
+            request = GetBlocks(bytes(32), 0, SMALL_BLOCKS)
+            await server.answer(cast(Neighbour, who), request, cast(Stream, stream))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(answer(_Anna(), first))
+            await first.offered.wait()
+            group.create_task(answer(_Bert(), second))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not second.offered.is_set()
+            first.wanted.set()
+            await second.offered.wait()
+            second.wanted.set()
+
+    asyncio.run(run())
+
+
+def test_answers_go_out_in_order_and_their_priority_stays_in_its_bounds() -> None:
+    async def run() -> None:
+        server, streams = _server(), [_Stream() for _ in range(3)]
+        server._answers = MAX_PRIORITY - 3
+        for stream in streams:
+            stream.wanted.set()
+            request = GetBlocks(bytes(32), 0, 1)
+            await server.answer(cast(Neighbour, _Anna()), request, cast(Stream, stream))
+        assert [stream.priority for stream in streams] == [2 - MAX_PRIORITY, 1 - MAX_PRIORITY, 0]
 
     asyncio.run(run())

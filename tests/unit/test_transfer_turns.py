@@ -292,3 +292,17 @@ def test_a_limit_that_comes_meanwhile_counts_for_those_who_wait_for_the_line() -
         assert queue.order == [(ANNA, 0), (BERT, 0)]
 
     without_limit(play)
+
+
+def test_without_a_limit_no_more_are_looked_at_either() -> None:
+    async def play(queue: Queue) -> None:
+        await queue.wait(ANNA, 0)
+        for _ in range(MAX_LOOKED_AT):
+            await queue.wait(BERT, 0)
+        await queue.wait(CARA, 1)  # one place too far behind
+        assert queue.order == [(ANNA, 0)]
+        await queue.has(ANNA, 0)
+        await queue.has(BERT, 0)
+        assert (CARA, 1) in queue.order
+
+    without_limit(play)

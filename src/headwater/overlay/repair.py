@@ -85,8 +85,8 @@ class Repair:
     def pulled(
         self, node: NodeId, seqs: tuple[int, ...], now: float, *, is_busy: bool = False
     ) -> None:
-        """The answer has ended: what did not come is asked for elsewhere; or, of a node that has
-        enough to do, of anybody in a moment."""
+        """The answer has ended: what did not come is asked for elsewhere; in a moment, where the
+        node has it and enough to do."""
         partner = self._common.partners.get(node)
         for seq in seqs:
             pulling = self._asked.get(seq)
@@ -95,7 +95,7 @@ class Repair:
             self._unload(node)
             pulling.node, pulling.until = None, now
             if is_busy:
-                pulling.until, pulling.tried = now + BUSY_S, ()
+                pulling.until = now + BUSY_S
             elif partner is not None and partner.lacks(seq):
                 partner.false_claims += 1
 

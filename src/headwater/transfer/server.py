@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
-from typing import NoReturn
 
 from headwater.errors import NodeError, NotFound
 from headwater.link.port import LinkClosed, Stream
@@ -35,6 +34,8 @@ SMALL_BLOCKS = 16
 MAX_LARGE_ANSWERS = 4
 """Answers of more than SMALL_BLOCKS that are in memory at once for one neighbour: an asker that
 does not read costs us 64 small ones and these, about 32 MiB."""
+MAX_PRIORITY = 2**30
+"""Of streams, either way: they are 32 bits wide."""
 
 
 class BlockServer:
@@ -77,15 +78,18 @@ class BlockServer:
         if not payload:
             await stream.write(head)
         elif not self._limit.bytes_per_s:
-            await self._write_in_turn(neighbour, request, head, payload, stream)
-            return
+            if isinstance(request, GetBlocks):
+                await self._write_in_turn(neighbour, request, head, payload, stream)
+                return
+            await stream.write(head + payload)
+            self._traffic.sent(neighbour.node, len(payload), self._clock())
         else:
             await stream.write(head)
             await self._write_slowly(neighbour, request, payload, stream)
         await stream.finish()
 
     async def _write_in_turn(
-        self, neighbour: Neighbour, request: StoredRequest, head: bytes, payload: bytes, to: Stream
+        self, neighbour: Neighbour, request: GetBlocks, head: bytes, payload: bytes, stream: Stream
     ) -> None:
         """All of it, and until the asker has it, who finishes then."""
         asker, size = neighbour.node, len(payload)
@@ -93,7 +97,8 @@ class BlockServer:
         closed: BaseExceptionGroup[LinkClosed] | None = None
         try:
             async with asyncio.TaskGroup() as group:
-                staying = group.create_task(_until_withdrawn(to), name="transfer.withdrawn")
+                # it is withdrawn, when it comes from elsewhere; who has finished cannot say so
+                staying = group.create_task(stream.read(1), name="transfer.withdrawn")
                 await self._turns.turn(asker, pieces, size)
                 staying.cancel()
         except* LinkClosed as errors:
@@ -101,12 +106,12 @@ class BlockServer:
         if closed is not None:
             raise LinkClosed("the asker went away") from closed
         with self._turns.sending(asker, pieces, size):
-            self._answers += 1
-            to.set_priority(-self._answers)  # in order: at once the first would be late
-            await to.write(head + payload)
+            self._answers = (self._answers + 1) % MAX_PRIORITY
+            stream.set_priority(-self._answers)  # in order: at once the first would be late
+            await stream.write(head + payload)
             self._traffic.sent(asker, size, self._clock())
-            await to.finish()
-            await to.read(1)
+            await stream.finish()
+            await stream.read(1)
 
     async def _write_slowly(
         self, neighbour: Neighbour, request: StoredRequest, payload: bytes, stream: Stream
@@ -177,9 +182,3 @@ class BlockServer:
         addresses = tuple(f"{host}:{self._bulk.port}" for host in self._bulk_hosts())
         token = self._bulk.issue(neighbour.node)
         return frames.encode(BulkReply(addresses, self._bulk.certificate, token))
-
-
-async def _until_withdrawn(stream: Stream) -> NoReturn:
-    """Raises: LinkClosed when the asker has it from elsewhere."""
-    await stream.read(1)
-    raise LinkClosed("the asker wants it no more")

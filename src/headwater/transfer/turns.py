@@ -118,7 +118,7 @@ class Turns:
             return
         now = self._clock()
         room, busy = self._line.room_bytes(now), self._line.askers(now)
-        pending = [each for each in self._waiting if not each.granted.done()]
+        pending = self._pending()
         if len(busy.union(each.asker for each in pending)) < 2:
             room = math.inf  # nobody else to be kept waiting
         for waiting in sorted(pending, key=lambda each: self._may_wait(each, now)):
@@ -151,12 +151,15 @@ class Turns:
     def _best(self, now: float) -> _Waiting | None:
         """The first that nobody else can give it to; else the first of all."""
         first = None
-        here = (each for each in self._waiting if not each.granted.done())  # withdrawn just now
-        for waiting in islice(here, MAX_LOOKED_AT):
+        for waiting in self._pending():
             if not self._may_wait(waiting, now):
                 return waiting
             first = first or waiting
         return first
+
+    def _pending(self) -> list[_Waiting]:
+        here = (each for each in self._waiting if not each.granted.done())  # withdrawn just now
+        return list(islice(here, MAX_LOOKED_AT))
 
     def _may_wait(self, waiting: _Waiting, now: float) -> bool:
         return now - waiting.since_s <= DEFER_S and self._may_come_from(waiting, now)
