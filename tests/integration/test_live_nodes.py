@@ -97,6 +97,30 @@ def test_keyframes_travel_in_several_parts_and_are_played_whole(tmp_path: Path) 
     asyncio.run(scenario())
 
 
+def test_a_stream_of_the_only_neighbour_that_stands_still_is_made_up_for_and_begun_anew(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with (
+            party(tmp_path / "a") as a,
+            party(tmp_path / "b", a) as b,
+            on_air(a) as (live, encoder),
+            watching(b, live) as view,
+        ):
+            parts = await read_parts(view, 20)
+            pushing = a.lives._taken[live].session._children
+            assert pushing is not None
+            pushing.stop(b.identity.node, 1)  # and nobody is told
+            pulls = b.lives.counters.pulls
+            parts += await read_parts(view, 40)
+            check_order(parts, encoder)
+            assert b.lives.counters.pulls > pulls
+            await until(lambda: (b.identity.node, 1) in pushing._feeds)
+            await read_parts(view, 20)
+
+    asyncio.run(scenario())
+
+
 def test_a_star_of_four_watches_the_same(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with AsyncExitStack() as stack:

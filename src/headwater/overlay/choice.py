@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from headwater.overlay.capacity import gives_way
+from headwater.overlay.capacity import Capacity, gives_way
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
 from headwater.wire.ids import NodeId
 
-__all__ = ["FULL_S", "best_parent", "cost_s"]
+__all__ = ["FULL_S", "best_parent", "cost_s", "knows_no_other"]
 
 FULL_S = 1.0
 """What it seems to cost to ask a node without a free slot: the others first."""
@@ -59,6 +59,11 @@ def is_able(common: Common, partner: Partner, feed: Feed, now: float) -> bool:
     if not partner.is_fresh(stripe):
         return False
     return partner.edge >= edge - common.limits.behind_s / common.part_s
+
+
+def knows_no_other(common: Common, feed: Feed, capacity: Capacity) -> bool:
+    """Than the stripe's parent and those whom we feed it."""
+    return common.partners.keys() <= {feed.parent, *capacity.of[feed.index]}
 
 
 def best_parent(

@@ -12,13 +12,14 @@ __all__ = ["Delivery"]
 
 
 class Delivery:
-    """`next` is the part that the player waits for; -1 before it can start."""
+    """`next` is the part that the player waits for; -1 before it can start. `start`: not before
+    this one, the keyframe of the first part that came: of older groups not all will be here."""
 
-    __slots__ = ("_has_player", "_window", "next", "skips")
+    __slots__ = ("_has_player", "_window", "next", "skips", "start")
 
     def __init__(self, window: Window, *, has_player: bool) -> None:
         self._window, self._has_player = window, has_player
-        self.next, self.skips = -1, 0
+        self.next, self.start, self.skips = -1, -1, 0
 
     def advance(self, out: list[Command]) -> None:
         """Hand over what is next, as far as it is here."""
@@ -41,7 +42,7 @@ class Delivery:
         return True
 
     def _start(self, out: list[Command]) -> bool:
-        keys = self._starts(0)
+        keys = self._starts(self.start)
         if not keys:
             return False
         key = keys[0]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 from headwater.overlay.children import Children, moves
-from headwater.overlay.choice import FULL_S, best_parent
+from headwater.overlay.choice import FULL_S, best_parent, knows_no_other
 from headwater.overlay.climbing import Climbing
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
@@ -226,12 +226,27 @@ class Feeds:
             excluded.append(feed.parent)
         slots = self._children.capacity.slots
         found = best_parent(common, self.feeds, feed, excluded, slots, now)
+        if found is None and self._asks_anew(feed, now):
+            return
         if found is None or (found[1] >= FULL_S and now < feed.walk_at):
             feed.seek_at = now + RETRY_S
             return
         if found[1] >= FULL_S:
             feed.walk_at = now + common.spread(WALK_S)
         self.ask(feed, found[0].node, found[0].rtt_s, found[0].edge, now)
+
+    def _asks_anew(self, feed: Feed, now: float) -> bool:
+        """With nobody else to ask, a parent that has been silent for long is asked once more: it
+        may have lost no more than this stream."""
+        common = self._common
+        parent = common.partners.get(feed.parent) if feed.parent is not None else None
+        if parent is None or not knows_no_other(common, feed, self._children.capacity):
+            return False
+        if not feed.is_silent or now < feed.silent_at + common.limits.silent_s:
+            return False
+        feed.silent_at = now
+        self.ask(feed, parent.node, parent.rtt_s, parent.edge, now)
+        return True
 
     def _seek_if_wanting(self, feed: Feed, now: float) -> None:
         if not feed.is_flowing() or feed.leave_by < math.inf:
@@ -389,8 +404,7 @@ class Feeds:
         """Ask another parent; children are told to wait. Not if everybody whom we know is among
         them: then one of them may know somebody else, and we are fed from there."""
         self.seek(feed, now)
-        ours = {feed.parent, *self._children.capacity.of[feed.index]}
-        if not self._common.partners.keys() <= ours:
+        if not knows_no_other(self._common, feed, self._children.capacity):
             self._children.tell_hold(feed.index)
 
     def _still_silent(self, feed: Feed, now: float) -> float:

@@ -72,9 +72,10 @@ class Partner:
         return behind >= 0 and bool(self.bits >> behind & 1)
 
     def is_fresh(self, stripe: int) -> bool:
-        """Of this stripe it has one of the last two parts below its edge."""
+        """Of this stripe it has one of the last two parts below its edge; or there is none yet."""
         behind = (self.edge - stripe) % self.stripes
-        return self.edge >= 0 and bool(self.bits >> behind & (1 | 1 << self.stripes))
+        has_it = bool(self.bits >> behind & (1 | 1 << self.stripes))
+        return self.edge >= 0 and (has_it or behind > self.edge)
 
     def announced(self, edge: int, bits: int, now: float) -> int:
         """Returns what is new of it: bit i, `edge - i`."""

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from headwater.overlay.capacity import Capacity
+from headwater.overlay.choice import knows_no_other
 from headwater.overlay.commands import Pull
 from headwater.overlay.common import Common
 from headwater.overlay.delivery import Delivery
@@ -62,12 +63,10 @@ class Repair:
         self._budget, self._budget_at = math.inf, 0.0
         self.urgent_below = 0
         """Holes below are of the burst at a join: not late, but wanted at once."""
-        self.start = -1
-        """Where a joiner begins: the keyframe of the first part that came."""
 
     def low(self) -> int:
         """The oldest part that still matters; -1 while nothing has come."""
-        return max(self._delivery.next, self.start)
+        return max(self._delivery.next, self._delivery.start)
 
     def is_asked(self, seq: int) -> bool:
         pulling = self._asked.get(seq)
@@ -75,7 +74,7 @@ class Repair:
 
     def began(self, group: int, top: int) -> None:
         """The first part has come: fetch its group up to what exists."""
-        self.start, self.urgent_below = group, top + 1
+        self._delivery.start, self.urgent_below = group, top + 1
 
     def arrived(self, seq: int) -> None:
         pulling = self._asked.pop(seq, None)
@@ -277,13 +276,15 @@ class Repair:
         return best
 
     def _should_have(self, partner: Partner, seq: int, now: float) -> bool:
-        """A guess, where it has not announced the part, and others have newer ones."""
+        """A guess, where it has not announced the part, and others have newer ones. An only
+        neighbour announces nothing to whom it feeds everything."""
         silent_s = now - partner.heard_at
         if silent_s > GUESS_S or partner.edge + silent_s / self._common.part_s < seq + 1:
             return False
         stripe = seq % self._common.stripes
-        waits_for_us = partner.node in self._capacity.of[stripe]
-        return not waits_for_us and partner.is_fresh(stripe)
+        feed, waits_for_us = self._feeds[stripe], partner.node in self._capacity.of[stripe]
+        is_only = feed.hold_until <= now and knows_no_other(self._common, feed, self._capacity)
+        return not waits_for_us and (is_only or partner.is_fresh(stripe))
 
     def _forget(self, low: int) -> None:
         """Nobody waits any more for what lies below."""
