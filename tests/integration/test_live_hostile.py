@@ -110,12 +110,35 @@ def test_a_push_of_something_else_costs_the_link(tmp_path: Path, stripe: int) ->
             neighbour = a.neighbours.get(b.identity.node)
             assert neighbour is not None
             stream = await neighbour.link.open_stream()
-            await stream.write(encode(Push(live, stripe)) + wrong.frame)
+            await stream.write(encode(Push(live, stripe, 2**53)) + wrong.frame)
             if stripe == 15:  # there is no such stripe: only this stream ends
                 assert await _is_reset(stream)
                 await read_parts(view, 10)
             else:
                 await until(lambda: b.neighbours.is_banned(a.identity.node))
+
+    asyncio.run(scenario())
+
+
+def test_a_push_that_was_overtaken_by_the_next_one_does_not_end_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            party(tmp_path / "a") as a,
+            party(tmp_path / "b", a) as b,
+            on_air(a) as (live, _),
+            watching(b, live) as view,
+        ):
+            await read_parts(view, 20)
+            neighbour = a.neighbours.get(b.identity.node)
+            assert neighbour is not None
+            await until(lambda: neighbour.link.has_lane)
+            pushes, feed = b.lives._taken[live].session._incoming, (a.identity.node, 0)
+            number, _stream = pushes[feed]
+            late = await neighbour.link.open_stream()
+            await late.write(encode(Push(live, 0, number - 1)))
+            assert await _is_reset(late)
+            assert pushes[feed][0] >= number
+            await read_parts(view, 20)
 
     asyncio.run(scenario())
 

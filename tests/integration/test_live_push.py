@@ -58,6 +58,7 @@ class World:
             lambda _, is_suspected: self.suspicions.append(is_suspected),
         )
         self.suspicions: list[bool] = []
+        self.pushes = 0
         self.neighbour = FakeNeighbour(near)
 
     def start(self, first: int) -> None:
@@ -72,7 +73,10 @@ class World:
         """The child's end of the next push stream."""
         stream = await self.far.accept_stream()
         size = frame_length(await stream.read_exact(HEADER_BYTES))
-        assert decode(await stream.read_exact(size), request_decoder) == Push(LIVE, 0)
+        push = decode(await stream.read_exact(size), request_decoder)
+        assert isinstance(push, Push) and (push.live, push.stripe) == (LIVE, 0)
+        assert push.number > self.pushes
+        self.pushes = push.number
         return stream
 
 

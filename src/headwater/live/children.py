@@ -11,7 +11,6 @@ from headwater.live.port import Neighbour
 from headwater.live.push import ChildFeed
 from headwater.live.ring import Ring
 from headwater.wire.ids import LiveId, NodeId, short_id
-from headwater.wire.live import Push
 
 __all__ = ["Children"]
 
@@ -48,9 +47,9 @@ class Children:
         """Push what is kept of the stripe from `first` on, unless that is late, then what `push`
         says: who needs what is older asks for it."""
         self.stop(neighbour.node, stripe)
-        push = Push(self._live, stripe)
         feed = ChildFeed(
-            *(neighbour, push, self._counters, self._limits, self._patience_s, self._clock),
+            *(neighbour, self._live, stripe, self._counters, self._limits, self._patience_s),
+            self._clock,
             partial(self._suspect, neighbour.node),
         )
         for part in self._of(stripe, self._first_in_time(first)):

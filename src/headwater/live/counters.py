@@ -24,6 +24,8 @@ class LiveCounters:
     """Handed on for players, once each."""
     parts_skipped: int = 0
     """Missed their deadline: players went on at a later keyframe."""
+    pushes_begun: int = 0
+    """Streams opened to children: one for each stripe, and again when it goes on by another."""
     parts_pushed: int = 0
     parts_left_out: int = 0
     """Not pushed to a child that had them already, or would have had them too late."""

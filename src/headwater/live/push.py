@@ -26,6 +26,7 @@ from headwater.live.limits import PUSH_PRIORITY, LiveLimits
 from headwater.live.part import LivePart
 from headwater.live.port import Neighbour
 from headwater.wire.frames import encode
+from headwater.wire.ids import LiveId
 from headwater.wire.live import Push
 
 __all__ = ["ChildFeed"]
@@ -38,7 +39,8 @@ class ChildFeed:
     def __init__(
         self,
         neighbour: Neighbour,
-        push: Push,
+        live: LiveId,
+        stripe: int,
         counters: LiveCounters,
         limits: LiveLimits,
         patience_s: float,
@@ -46,7 +48,8 @@ class ChildFeed:
         suspect: Callable[[bool], None],
     ) -> None:
         """`suspect`: told True when the child may be gone, False when it is there after all."""
-        self._neighbour, self._push, self._clock = neighbour, push, clock
+        self._neighbour, self._live, self._stripe = neighbour, live, stripe
+        self._clock = clock
         self._suspect, self._is_suspected = suspect, False
         self._counters, self._limits, self._patience_s = counters, limits, patience_s
         self._waiting: deque[tuple[LivePart, float]] = deque()
@@ -158,7 +161,8 @@ class ChildFeed:
         self._suspect(True)
 
     async def _write(self, stream: Stream) -> None:
-        await stream.write(encode(self._push))
+        self._counters.pushes_begun += 1
+        await stream.write(encode(Push(self._live, self._stripe, self._counters.pushes_begun)))
         while not self._is_stale:
             if not self._sent and self._neighbour.link.has_lane and not self._is_on_lane:
                 return

@@ -134,7 +134,8 @@ class Session:
         )
         self.past = None if is_source else Past(self._fetch)
         """What others have of before; None: nobody has more than this node."""
-        self._incoming: dict[tuple[NodeId, int], Stream] = {}
+        self._incoming: dict[tuple[NodeId, int], tuple[int, Stream]] = {}
+        """With the push's number."""
         self._group: asyncio.TaskGroup | None = None
         self._children: Children | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -180,7 +181,7 @@ class Session:
         for command in self._overlay.commands():
             if isinstance(command, Send):
                 self._send(command)
-        for stream in self._incoming.values():
+        for _, stream in self._incoming.values():
             stream.reset()
         self._incoming.clear()
 
@@ -262,21 +263,23 @@ class Session:
 
     async def pushed(self, neighbour: Neighbour, push: Push, stream: Stream) -> None:
         """Take what a parent pushes, until it ends. Raises: LinkClosed, RemoteProtocolError."""
-        if push.stripe >= self.entry.stripes or self.is_source:
+        feed, incoming = (neighbour.node, push.stripe), (push.number, stream)
+        before = self._incoming.get(feed)
+        # streams may overtake each other: the one by the lane that by the link, which it replaces
+        is_over = before is not None and push.number < before[0]
+        if is_over or push.stripe >= self.entry.stripes or self.is_source:
             stream.reset()
             return
-        feed = neighbour.node, push.stripe
-        before = self._incoming.pop(feed, None)
         if before is not None:
-            before.reset()
-        self._incoming[feed] = stream
+            before[1].reset()
+        self._incoming[feed] = incoming
         try:
             await self._arrivals.pushed(neighbour, push.stripe, self.entry.stripes, stream)
         except LaneLost:
             self._suspect(neighbour.node, True)
             raise
         finally:
-            if self._incoming.get(feed) is stream:
+            if self._incoming.get(feed) is incoming:
                 del self._incoming[feed]
             stream.reset()
 

@@ -62,6 +62,7 @@ Id32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Seq = Annotated[int, Meta(ge=0, le=2**40)]
 Stripe = Annotated[int, Meta(ge=0, le=MAX_STRIPES - 1)]
 Micros = Annotated[int, Meta(ge=0, le=2**53)]
+PushNumber = Annotated[int, Meta(ge=0, le=2**53)]
 Nodes = Annotated[tuple[Id32, ...], Meta(max_length=MAX_PEERS)]
 Ancestors = Annotated[tuple[Id32, ...], Meta(max_length=MAX_ANCESTORS)]
 
@@ -257,10 +258,12 @@ LiveMessage = (
 
 class Push(Struct, frozen=True, tag="l.push"):
     """First on a stream that a parent opens to its child: frames of Part, each followed by its
-    payload, of one stripe; of a part that is left out a frame with its bare number. No reply."""
+    payload, of one stripe; of a part that is left out a frame with its bare number. No reply.
+    `number`: of the pushes that this node has begun: of two the one with the greater goes on."""
 
     live: Id32
     stripe: Stripe
+    number: PushNumber = 0
 
 
 class GetParts(Struct, frozen=True, tag="l.get"):
