@@ -14,10 +14,13 @@ LEAST_CONTINUITY = {
     "kill30": 97.0,
     "dark30": 97.0,
     "flash": 95.0,
+    "sleep": 95.0,
 }
 USUAL_CONTINUITY = 97.0
 LEAST_FED = 0.9
-"""Small meshes are harder than large ones: the few strong nodes are easily hit together."""
+"""Small meshes are harder than large ones: the few strong nodes are easily hit together. With
+`sleep`, 60 seeds gave 97.6 on average and 96.1 at least: who slept had no picture, and each small
+change of the overlay draws anew who that is."""
 
 
 def _check(result: Result) -> None:
