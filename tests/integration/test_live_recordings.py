@@ -6,9 +6,11 @@ import shutil
 from itertools import accumulate
 from pathlib import Path
 
+import pytest
 from live_makers import Encoder, hurry, on_air, read_parts, read_some, watching
 from parties import party, read_all, until
 
+from headwater.errors import NotFound
 from headwater.live.view import Ended, LiveView
 from headwater.node.node import Node
 from headwater.wire.groups import parse_groups
@@ -208,5 +210,124 @@ def test_a_keeper_that_was_away_at_the_end_adopts_it_later(tmp_path: Path) -> No
                 await until(lambda: b.catalogue.holders(video).whole.count(b.identity.node))
                 assert await read_all(b, video) == b"".join(encoder.made[: _sent(a, live)])
                 assert not (tmp_path / "b" / "lives" / live.hex()).exists()
+
+    asyncio.run(scenario())
+
+
+def test_a_recording_that_cannot_be_made_now_is_made_when_it_can(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with party(tmp_path / "a") as a:
+            hurry(a.lives)
+            videos = tmp_path / "a" / "videos"
+            async with on_air(a) as (live, encoder), watching(a, live) as view:
+                await read_some(view, 30)
+                videos.rename(tmp_path / "away")
+                videos.write_bytes(b"")  # where a folder should be: nothing can be put there
+                await a.lives.stop(live)
+            await until(lambda: [job for job in a.activity.jobs() if job.phase == "failed"])
+            assert (tmp_path / "a" / "lives" / live.hex()).exists()
+            videos.unlink()
+            (tmp_path / "away").rename(videos)
+            entry = await recording_of(a, live)
+            assert b"".join(encoder.made).startswith(await read_all(a, VideoId(entry.video)))
+            assert entry.size_bytes >= sum(map(len, encoder.made[:30]))
+
+    asyncio.run(scenario())
+
+
+def test_what_could_not_be_recorded_stays_for_the_next_start(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        state = tmp_path / "a"
+        async with party(state) as a:
+            hurry(a.lives)
+            async with on_air(a) as (live, _), watching(a, live) as view:
+                await read_some(view, 30)
+                (state / "videos").rename(tmp_path / "away")
+                (state / "videos").write_bytes(b"")
+                await a.lives.stop(live)
+            await until(lambda: [job for job in a.activity.jobs() if job.phase == "failed"])
+        (state / "videos").unlink()
+        (tmp_path / "away").rename(state / "videos")
+        async with party(state) as again:
+            assert (await recording_of(again, live)).size_bytes > 0
+
+    asyncio.run(scenario())
+
+
+def test_a_crash_right_after_it_was_moved_still_shares_the_recording(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        state, crashed = tmp_path / "a", tmp_path / "crashed"
+        async with party(state) as a, on_air(a) as (live, _):
+            tell = a.lives._archive._tell
+
+            def crash_and_tell(entry: VideoEntry) -> None:
+                shutil.copytree(state, crashed)  # what a kill -9 at this moment leaves
+                tell(entry)
+
+            a.lives._archive._tell = crash_and_tell  # type: ignore[method-assign]
+            async with watching(a, live) as view:
+                await read_some(view, 30)
+            await a.lives.stop(live)
+            entry = await recording_of(a, live)
+            whole = await read_all(a, VideoId(entry.video))
+        async with party(crashed) as again:
+            assert (await recording_of(again, live)).video == entry.video
+            assert await read_all(again, VideoId(entry.video)) == whole
+            status = again.lives.get(live)
+            assert (status.state, status.entry.recording) == ("ended", entry.video)
+            await until(lambda: not (crashed / "lives" / live.hex()).exists())
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("keep_recording", [True, False])
+def test_a_live_that_a_crash_cut_short_is_not_joined_by_its_own_node(
+    tmp_path: Path, keep_recording: bool
+) -> None:
+    async def scenario() -> None:
+        state, crashed = tmp_path / "a", tmp_path / "crashed"
+        async with party(tmp_path / "b") as b:
+            async with (
+                party(state, b) as a,
+                on_air(a, keep_recording=keep_recording) as (live, _),
+                watching(a, live) as view,
+            ):
+                await read_parts(view, 60)
+                await a.lives._taken[live].session.shelf.flush()
+                shutil.copytree(state, crashed)
+                await until(lambda: b.catalogue.live(live))
+            assert b.lives.get(live).state != "ended"
+            async with party(crashed, b) as again:
+                await until(lambda: again.catalogue.live(live))
+                with pytest.raises(NotFound):  # its page asks anew at once
+                    await again.lives.watch(live)
+                await until(lambda: b.lives.get(live).state == "ended")
+                if keep_recording:
+                    assert (await recording_of(b, live)).size_bytes > 0
+                await until(lambda: not (crashed / "lives" / live.hex()).exists())
+
+    asyncio.run(scenario())
+
+
+def test_who_kept_it_and_was_away_for_a_while_goes_on_keeping_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            party(tmp_path / "a") as a,
+            on_air(a, Encoder(size_bytes=20_000)) as (live, encoder),
+        ):
+            async with party(tmp_path / "b", a) as b, watching(b, live) as view:
+                b.lives.keep(live, True)
+                await read_some(view, 60)
+            async with party(tmp_path / "b", a) as b:
+                async with watching(b, live) as view:
+                    assert b.lives.get(live).is_kept
+                    await read_some(view, 30)
+                    await a.lives.stop(live)
+                    await read_to_end(view)
+                video = VideoId((await recording_of(b, live)).video)
+                await until(lambda: b.catalogue.holders(video).whole.count(b.identity.node))
+                whole = b"".join(encoder.made[: _sent(a, live)])
+                assert await read_all(b, video) == whole
+                assert b.traffic.down.total_bytes < len(whole) / 2
 
     asyncio.run(scenario())

@@ -109,6 +109,24 @@ def test_a_full_disk_is_told_before_it_is_full(tmp_path: Path) -> None:
     spool.close()
 
 
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "live", None, 0)
+    (tmp_path / "live").rmdir()
+    with pytest.raises(StorageFull, match="cannot be written"):
+        spool.append([part(0)])
+    spool.close()
+
+
+def test_what_comes_after_it_was_closed_is_written_nowhere(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "live", None, 0)
+    spool.append(stream(2)[:1])
+    spool.close()
+    spool.append(stream(2)[1:])
+    again = Spool(tmp_path / "live", None, 0)
+    assert again.last == 0
+    again.close()
+
+
 def test_a_shelf_writes_what_was_delivered_and_finds_it_again(spool: Spool) -> None:
     async def scenario() -> None:
         shelf = Shelf(spool, LiveLimits(ring_s=1.0))

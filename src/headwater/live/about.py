@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from headwater.store.durable import replace_file
-from headwater.wire.items import LiveEntry
+from headwater.wire.items import LiveEntry, VideoEntry
 
 __all__ = ["About", "read_about", "write_about"]
 
@@ -20,6 +20,8 @@ class About(Struct, frozen=True):
     """It was made here: the recording is to be finished and shared."""
     is_kept: bool
     """It was watched, and what came of it is wanted."""
+    recording: VideoEntry | None = None
+    """What is to be said of it once it lies among the videos: from shortly before that on."""
 
 
 def read_about(folder: Path) -> About | None:

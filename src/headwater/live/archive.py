@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from headwater.catalog.catalogue import Catalogue
-from headwater.errors import MediaError, NodeError, NotFound
+from headwater.errors import MediaError, NodeError, NotFound, StorageFull
 from headwater.live.about import About, read_about, write_about
 from headwater.live.placing import place, spans_of
 from headwater.live.recording import adopt_whole, record
@@ -71,17 +71,32 @@ class Archive:
         activity: Activity,
         reserve_bytes: int,
     ) -> None:
+        """Blocks: of what a crash has left, that goes which nobody wants."""
         self._folder, self._store, self._catalogue = folder, store, catalogue
         self._key, self._node, self._publish = key, node, publish
         self._videos, self._activity, self._reserve_bytes = videos, activity, reserve_bytes
         self._waiting: dict[LiveId, About] = {}
         """Kept, and not yet heard of as a recording."""
+        self._unfinished: list[About] = []
+        """Made here, and cut short before this node started."""
+        try:
+            self._look()
+        except OSError:
+            log.exception("live.recovery_failed")
+
+    def is_kept(self, live: LiveId) -> bool:
+        """Something of it was kept before, and waits for the rest."""
+        return live in self._waiting
 
     def open(self, about: About, keep_us: int | None) -> Spool:
-        """A spool for this live. Blocks shortly. Raises: OSError."""
-        spool = Spool(self._folder / about.entry.live.hex(), keep_us, self._reserve_bytes)
+        """A spool for this live, with what lies there. Blocks shortly. Raises: OSError."""
+        spool = Spool(self._folder_of(about), keep_us, self._reserve_bytes)
         write_about(spool.folder, about)
+        self._waiting.pop(LiveId(about.entry.live), None)
         return spool
+
+    def _folder_of(self, about: About) -> Path:
+        return self._folder / about.entry.live.hex()
 
     def note(self, spool: Spool, about: About) -> None:
         """It is described otherwise now. Never raises: at worst a crash finds the old title."""
@@ -112,38 +127,52 @@ class Archive:
         return await asyncio.to_thread(self._store.put_blob, extras.poster)
 
     async def finish(self, live: LiveEntry, spool: Spool) -> VideoId | None:
-        """The recording of a live made here, shared; None when there is nothing to share. What
-        fails is tried again at the next start."""
+        """The recording of a live made here, shared; None when there is nothing to share.
+        Raises: NodeError; what was recorded stays, for another try."""
         job = self._activity.start("share", live.title)
         self._activity.progress(job, "hashing", 0, spool.size_bytes)
         try:
-            recorded = await record(live, spool, self._store, self._node)
-            self._tell(recorded.entry)
+            entry = await self._record(live, spool)
         except NotFound:
             self._activity.end(job, "cancelled", "nothing was recorded")
-            await asyncio.to_thread(spool.remove)
             return None
         except NodeError as error:
             self._activity.end(job, "failed", error)
-            return None
+            raise
         except BaseException:
             self._activity.end(job, "cancelled")
             raise
-        job.video = recorded.entry.video.hex()
+        self._tell(entry)
+        job.video = entry.video.hex()
         self._activity.end(job, "done")
-        return VideoId(recorded.entry.video)
+        return VideoId(entry.video)
+
+    async def _record(self, live: LiveEntry, spool: Spool) -> VideoEntry:
+        """Into the store; a crash right after it still finds what is to be said of it."""
+        try:
+            recorded = await record(live, spool, self._store, self._node)
+            about = About(live, self._channel(), True, False, recorded.entry)
+            await asyncio.to_thread(write_about, spool.folder, about)
+            await asyncio.to_thread(
+                self._store.adopt, recorded.torrent, recorded.leaves, recorded.path, owned=True
+            )
+        except OSError as error:
+            raise StorageFull(f"the recording cannot be made: {error.strerror}") from error
+        return recorded.entry
 
     def take_back(self, video: VideoId) -> None:
         """Retract the recording of a live made here; of any other video nothing happens."""
         known = self._catalogue.entry(video)
-        author = self._key.public_key().public_bytes_raw()
+        author = self._channel()
         if known is not None and known.entry.live and known.channel == author:
             version = self._catalogue.next_version(item_key(VideoEntry, author, video))
             self._publish([sign_item(self._key, Retraction(version, video))])
 
+    def _channel(self) -> bytes:
+        return self._key.public_key().public_bytes_raw()
+
     def _tell(self, entry: VideoEntry) -> None:
-        author = self._key.public_key().public_bytes_raw()
-        version = self._catalogue.next_version(item_key(VideoEntry, author, entry.video))
+        version = self._catalogue.next_version(item_key(VideoEntry, self._channel(), entry.video))
         self._publish([sign_item(self._key, replace(entry, version=version))])
 
     # Of others.
@@ -180,32 +209,41 @@ class Archive:
 
     # After a restart.
 
-    async def recover(self, told: Callable[[LiveEntry], None]) -> None:
-        """Finish what a crash cut short; `told` gets the entries of our own that became
-        recordings."""
+    def _look(self) -> None:
         for folder in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
             about = read_about(folder)
             if about is None or not (about.is_mine or about.is_kept) or _is_stale(folder):
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            elif about.is_kept and not about.is_mine:
-                self.wait_for(about)
+                shutil.rmtree(folder, ignore_errors=True)
+            elif about.is_mine:
+                self._unfinished.append(about)
             else:
-                await self._finish_own(folder, about, told)
+                self.wait_for(about)
+
+    async def recover(self, told: Callable[[LiveEntry], None]) -> None:
+        """Finish what a crash cut short; `told` gets the entries of our own that became
+        recordings. What fails is tried again at the next start."""
+        for about in self._unfinished:
+            try:
+                await self._finish_own(about, told)
+            except (NodeError, OSError) as error:
+                log.warning("live.not_finished", extra={"reason": str(error)})
         for found in self._catalogue.search("", limit=1000).videos if self._waiting else ():
             await self.heard_of(found.entry, found.channel)
 
-    async def _finish_own(
-        self, folder: Path, about: About, told: Callable[[LiveEntry], None]
-    ) -> None:
-        spool = await asyncio.to_thread(Spool, folder, None, self._reserve_bytes)
-        parts = spool.last + 1
-        try:
-            video = await self.finish(about.entry, spool)
-        finally:
-            await asyncio.to_thread(spool.close)
-        if video is not None:
-            told(replace(about.entry, state="ended", parts=parts, recording=video))
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    async def _finish_own(self, about: About, told: Callable[[LiveEntry], None]) -> None:
+        folder, recording = self._folder_of(about), about.recording
+        if recording is not None and self._store.get(VideoId(recording.video)) is not None:
+            self._tell(recording)
+            told(replace(about.entry, recording=recording.video))
+        else:
+            spool = await asyncio.to_thread(Spool, folder, None, self._reserve_bytes)
+            entry = replace(about.entry, parts=spool.last + 1)
+            try:
+                video = await self.finish(entry, spool)
+            finally:
+                await asyncio.to_thread(spool.close)
+            told(replace(entry, recording=video or b""))
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def is_waiting_for(self, entry: VideoEntry, channel: NodeId) -> bool:
         about = self._waiting.get(LiveId(entry.live)) if entry.live else None
@@ -220,7 +258,7 @@ class Archive:
         spool = await asyncio.to_thread(Spool, folder, None, self._reserve_bytes)
         try:
             await self.adopt(VideoId(entry.video), spool)
-        except NodeError as error:
+        except (NodeError, OSError) as error:
             log.info("live.not_adopted", extra={"reason": str(error)})
         finally:
             await asyncio.to_thread(spool.close)

@@ -109,7 +109,7 @@ class Lives:
         keep_recording: bool = True,
     ) -> LiveId:
         """Go on air. Raises: LocalUsageError; Unavailable when as many lives are on as may be."""
-        made = sum(1 for other in self._taken.values() if other.broadcast)
+        made = sum(1 for other in self._taken.values() if other.making)
         if made >= self._limits.made:
             raise Unavailable(f"this node makes {made} lives already: stop one of them")
         own = self._studio.start(
@@ -212,7 +212,7 @@ class Lives:
                 elif self._carries_all and body.state != "ended":
                     self._carry(LiveId(body.live))
             elif isinstance(body, VideoEntry) and self._archive.is_waiting_for(body, item.author):
-                self._task(self._archive.heard_of(body, item.author), "live.adopt")
+                self._run_if_running(self._archive.heard_of(body, item.author), "live.adopt")
 
     def _carry(self, live: LiveId) -> None:
         try:
@@ -225,20 +225,29 @@ class Lives:
     def _joined(self, live: LiveId) -> Participation:
         known = self._catalogue.live(live)
         if live not in self._taken:
-            if known is None or known.entry.state == "ended":
+            if known is None or known.entry.state == "ended" or self._is_cut_short(known):
                 raise NotFound("this live is not on air")
             watched = sum(1 for other in self._taken.values() if other.broadcast is None)
             if watched >= self._limits.watched:
                 raise Unavailable(f"this node takes part in {watched} lives already: leave one")
-            about = About(known.entry, known.channel, is_mine=False, is_kept=False)
-            keep_us = round(1e6 * min(DVR_S, known.entry.dvr_s))
-            return self._begin(about, self._spool(about, keep_us), is_source=False)
+            is_kept = self._archive.is_kept(live)
+            about = About(known.entry, known.channel, is_mine=False, is_kept=is_kept)
+            keep_us = None if is_kept else round(1e6 * min(DVR_S, known.entry.dvr_s))
+            taken = self._begin(about, self._spool(about, keep_us), is_source=False)
+            taken.is_kept = is_kept
         return self._taken[live]
+
+    def _is_cut_short(self, known: CataloguedLive) -> bool:
+        """It was made here, before this node started."""
+        is_here = known.entry.node == self._around.me and known.channel == self._channel
+        return is_here and known.live not in self._taken
 
     def _begin_own(self, about: About, keep_us: int | None) -> Participation:
         return self._begin(about, self._spool(about, keep_us), is_source=True)
 
     def _spool(self, about: About, keep_us: int | None) -> Spool:
+        if self._group is None:
+            raise Unavailable("this node is not running")
         try:
             return self._archive.open(about, keep_us)
         except OSError as error:
@@ -288,17 +297,15 @@ class Lives:
         return None
 
     async def _recover(self) -> None:
-        try:
-            await self._archive.recover(
-                lambda entry: self._announcer.tell_ended(entry, self._clock())
-            )
-        except (OSError, NodeError):
-            log.exception("live.recovery_failed")
+        await self._archive.recover(lambda entry: self._announcer.tell_ended(entry, self._clock()))
 
     # Time.
 
     def _tick(self, now: float) -> None:
         self._announcer.tick(now)
+        for known in self._catalogue.lives():
+            if self._is_cut_short(known) and known.entry.state != "ended":  # others still think so
+                self._announcer.tell_ended(known.entry, now)
         for taken in list(self._taken.values()):
             self._studio.tick(taken, now)
             if now - taken.introduced_s >= CANDIDATES_S:
@@ -331,7 +338,7 @@ class Lives:
             await taken.session.shelf.flush()
             await self._archive.adopt(video, taken.spool)
             taken.is_settled = True
-        except NodeError as error:
+        except (NodeError, OSError) as error:
             log.warning("live.not_adopted", extra={"reason": str(error)})
             taken.settle_later(self._clock())
         finally:

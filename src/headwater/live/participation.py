@@ -17,7 +17,7 @@ ENDED_S = 2.0
 SILENT_S = 10.0
 """The same for one whose entry is not renewed any more."""
 SETTLE_AGAIN_S, MAX_SETTLE_AGAIN_S = 1.0, 300.0
-"""Between attempts to make a copy of the recording of what was kept; doubled each time."""
+"""Between attempts to make a recording, or a copy of it of what was kept; doubled each time."""
 
 
 @dataclass(eq=False)
@@ -59,10 +59,12 @@ class Participation:
     def live(self) -> LiveId:
         return self.session.live
 
-    def settle_later(self, now: float) -> None:
-        """It did not work: not again at once."""
-        self.settle_at_s = now + self.settle_wait_s
-        self.settle_wait_s = min(MAX_SETTLE_AGAIN_S, 2 * self.settle_wait_s)
+    def settle_later(self, now: float) -> float:
+        """It did not work: not again at once, but in so many seconds."""
+        wait_s = self.settle_wait_s
+        self.settle_at_s = now + wait_s
+        self.settle_wait_s = min(MAX_SETTLE_AGAIN_S, 2 * wait_s)
+        return wait_s
 
     @property
     def is_wanted(self) -> bool:

@@ -26,9 +26,11 @@ JPEG = "image/jpeg"
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A recording in the store, and its entry, which is to be signed."""
+    """A recording where it was written, and its entry, which is to be signed."""
 
+    path: Path
     torrent: Torrent
+    leaves: bytes
     entry: VideoEntry
 
 
@@ -41,8 +43,8 @@ def file_name_of(live: LiveEntry) -> str:
 
 
 async def record(live: LiveEntry, spool: Spool, store: Store, node: NodeId) -> Recorded:
-    """The live's spool, moved into the store. Raises: NotFound when nothing was recorded that
-    could be shown; NodeError."""
+    """What the live's spool is as a video; it stays where it is. Raises: NotFound when nothing was
+    recorded that could be shown; NodeError; OSError."""
     segments = [segment for segment in spool.segments() if segment.keys]
     if not segments:
         raise NotFound("nothing was recorded")
@@ -51,10 +53,8 @@ async def record(live: LiveEntry, spool: Spool, store: Store, node: NodeId) -> R
     name = file_name_of(live)
     torrent, leaves = await in_process(jobs.create_torrent, segment.path, name)
     probe, extras = await _look_into(segment.path)
-    await asyncio.to_thread(store.adopt, torrent, leaves, segment.path, owned=True)
-    return Recorded(
-        torrent, await asyncio.to_thread(_entry, live, torrent, parts, probe, extras, store, node)
-    )
+    entry = await asyncio.to_thread(_entry, live, torrent, parts, probe, extras, store, node)
+    return Recorded(segment.path, torrent, leaves, entry)
 
 
 async def adopt_whole(entry: VideoEntry, segment: Segment, store: Store) -> bool:

@@ -23,7 +23,8 @@ class Spool:
         self.folder, self._keep_us, self._reserve_bytes = folder, keep_us, reserve_bytes
         folder.mkdir(parents=True, exist_ok=True)
         numbers = sorted(int(path.stem) for path in folder.glob("[0-9]*.heads"))
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._is_closed = False
         self._segments = [Segment(folder, number) for number in numbers]
         self._next = numbers[-1] + 1 if numbers else 0
 
@@ -44,15 +45,11 @@ class Spool:
         self._keep_us = None
 
     def append(self, parts: list[LivePart]) -> None:
-        """In order, after all before. Raises: StorageFull; then nothing was added."""
-        size = sum(len(part.frame) for part in parts)
-        if shutil.disk_usage(self.folder).free < self._reserve_bytes + size:
-            raise StorageFull("there is no room on the disk to record: make room")
-        try:
-            self._current(parts[0].info.pts_us).append(parts)
-        except OSError as error:
-            raise StorageFull(f"the recording cannot be written: {error.strerror}") from error
-        self._give_up_old(parts[-1].info.pts_us)
+        """In order, after all before; nothing once it is closed. Raises: StorageFull; then nothing
+        was added."""
+        with self._writing:
+            if not self._is_closed:
+                self._append(parts)
 
     def read(self, seq: int) -> LivePart | None:
         with self._lock:
@@ -86,7 +83,9 @@ class Spool:
         return self.next_key(0)
 
     def close(self) -> None:
-        with self._lock:
+        """After what is being written and read."""
+        with self._writing, self._lock:
+            self._is_closed = True
             for segment in self._segments:
                 segment.close()
             self._segments = []
@@ -95,6 +94,16 @@ class Spool:
         """Delete it all."""
         self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _append(self, parts: list[LivePart]) -> None:
+        size = sum(len(part.frame) for part in parts)
+        try:
+            if shutil.disk_usage(self.folder).free < self._reserve_bytes + size:
+                raise StorageFull("there is no room on the disk to record: make room")
+            self._current(parts[0].info.pts_us).append(parts)
+        except OSError as error:
+            raise StorageFull(f"the recording cannot be written: {error.strerror}") from error
+        self._give_up_old(parts[-1].info.pts_us)
 
     def _current(self, pts_us: int) -> Segment:
         """The segment that is written to now."""

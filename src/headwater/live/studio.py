@@ -125,10 +125,19 @@ class Studio:
     async def _settle(self, own: Participation, keep_recording: bool) -> None:
         if keep_recording:
             await own.session.shelf.flush()
-            video = await self._archive.finish(own.entry, own.spool)
-            if video is not None:
-                self._announcer.tell(own, self._clock(), recording=video)
+            while not await self._is_finished(own):  # noqa: ASYNC110 - a disk tells nobody of room
+                await asyncio.sleep(own.settle_later(self._clock()))
         own.is_settled = True
+
+    async def _is_finished(self, own: Participation) -> bool:
+        try:
+            video = await self._archive.finish(own.entry, own.spool)
+        except NodeError as error:
+            log.warning("live.not_finished", extra={"reason": str(error)})
+            return False
+        if video is not None:
+            self._announcer.tell(own, self._clock(), recording=video)
+        return True
 
     async def _picture(self, own: Participation) -> None:
         try:
