@@ -303,6 +303,37 @@ def test_a_disk_that_fails_costs_no_link(tmp_path: Path, monkeypatch: pytest.Mon
     asyncio.run(scenario())
 
 
+def test_what_a_full_disk_refuses_of_our_own_is_told_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "TICK_S", 0.02)
+    monkeypatch.setattr(shell, "UNTOLD_S", 0.02)
+
+    async def scenario() -> None:
+        a, b = _nodes(tmp_path, 2)
+        real, refusals = a.catalogue.admit, list(range(5))
+        is_refused = asyncio.Event()
+
+        def failing(items: Iterable[Item]) -> Admission:
+            refusals.pop()
+            if not refusals:
+                is_refused.set()
+                monkeypatch.setattr(a.catalogue, "admit", real)
+            raise StorageFull("the disk is full")
+
+        async with joined(a, b):
+            monkeypatch.setattr(a.catalogue, "admit", failing)
+            a.gossip.tell([ANNA.entry(1)])
+            a.gossip.tell([ANNA.entry(2)])
+            await is_refused.wait()
+            assert b.catalogue.item(ANNA.entry(1).key) is None
+            await b.holds(ANNA.entry(1))
+            await b.holds(ANNA.entry(2))
+            assert not a.gossip._untold
+
+    asyncio.run(scenario())
+
+
 def test_a_neighbour_that_left_is_not_heard_any_more(tmp_path: Path) -> None:
     async def scenario() -> None:
         a, b = _nodes(tmp_path, 2)

@@ -12,6 +12,7 @@ import pytest
 from web_fakes import FakeNode, FakeShared, serving
 
 from headwater.cli import main
+from headwater.cli.status import MAX_PROBLEMS
 from headwater.node.activity import Job
 from headwater.node.runtime import write_runtime
 
@@ -202,6 +203,16 @@ def test_peers_and_status_tell_what_the_node_knows(tmp_path: Path) -> None:
             status = (await headwater("status")).out
             assert "Anna's laptop" in status and headwater.node.page in status
             assert f"/#token={headwater.node.token}" in status
+            assert "Problem" not in status
+            for name in range(MAX_PROBLEMS + 1):
+                path = tmp_path / f"{name}.mp4"
+                headwater.node.shares.shares.append(FakeShared(path, None, "the disk is full"))
+            status = (await headwater("status")).out
+            assert "Problem   0.mp4: the disk is full\n" in status
+            assert "and 1 more" in status
+            told = (await headwater("status", "--json")).json
+            assert isinstance(told, dict)
+            assert len(told["problems"]) == MAX_PROBLEMS + 1
 
     asyncio.run(_run())
 

@@ -7,10 +7,10 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from live_makers import Encoder, hurry, on_air, read_parts, read_some, watching
+from live_makers import Encoder, go_live, hurry, on_air, read_parts, read_some, watching
 from parties import party, read_all, until
 
-from headwater.errors import NotFound
+from headwater.errors import NotFound, StorageFull
 from headwater.live.view import Ended, LiveView
 from headwater.node.node import Node
 from headwater.wire.groups import parse_groups
@@ -329,5 +329,26 @@ def test_who_kept_it_and_was_away_for_a_while_goes_on_keeping_it(tmp_path: Path)
                 whole = b"".join(encoder.made[: _sent(a, live)])
                 assert await read_all(b, video) == whole
                 assert b.traffic.down.total_bytes < len(whole) / 2
+
+    asyncio.run(scenario())
+
+
+def test_who_cannot_write_still_watches_and_does_not_go_on_air_unrecorded_unasked(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with (
+            party(tmp_path / "a") as a,
+            party(tmp_path / "b", a) as b,
+            on_air(a) as (live, _),
+        ):
+            lives = tmp_path / "b" / "lives"
+            (lives / live.hex() / "about.new").mkdir(parents=True)  # in the way of what is noted
+            async with watching(b, live) as view:
+                await read_some(view, 30)
+            shutil.rmtree(lives)
+            lives.write_bytes(b"")
+            with pytest.raises(StorageFull, match="--no-record"):
+                await go_live(b, Encoder())
 
     asyncio.run(scenario())

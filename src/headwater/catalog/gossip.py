@@ -38,6 +38,8 @@ AUTHOR_PER_S, AUTHOR_BURST = 100.0, 1024.0
 MAX_AUTHORS = 4096
 CHECKERS = 2
 TICK_S = 0.5
+UNTOLD_S = 2.0
+"""Between attempts to tell what a full disk has refused."""
 
 
 class Neighbourhood(Protocol):
@@ -75,6 +77,10 @@ class Gossip:
         self._queue: asyncio.Queue[Session] = asyncio.Queue()  # each session at most once
         self._authors = Allowances(AUTHOR_PER_S, AUTHOR_BURST, MAX_AUTHORS)
         self._listeners: list[Callable[[list[Item]], None]] = []
+        self._untold: dict[ItemKey, Item] = {}
+        """Our own, refused by a full disk."""
+        self._untold_at = 0.0
+        """When it is tried again."""
         self.counters = GossipCounters()
 
     async def run(self) -> None:
@@ -102,6 +108,20 @@ class Gossip:
                 "it was not published: this node has published as many items as others would take,"
                 " or its clock is more than a day slow; unshare something or set the clock"
             )
+
+    def tell(self, items: Sequence[Item]) -> None:
+        """Publish it; what a full disk refuses, as soon as there is room. Raises: LocalUsageError,
+        as publish()."""
+        try:
+            self.publish(items)
+        except StorageFull as error:
+            if not self._untold:
+                log.warning("gossip.untold", extra={"reason": str(error)})
+            self._untold |= {item.key: item for item in items}
+            self._untold_at = self._now() + UNTOLD_S
+        else:
+            for item in items:
+                self._untold.pop(item.key, None)
 
     # Neighbours.
 
@@ -214,3 +234,12 @@ class Gossip:
             now = self._now()
             for session in list(self._sessions.values()):
                 session.send(session.sync.handle_timer(now))
+            if self._untold and now >= self._untold_at:
+                self._tell_untold()
+
+    def _tell_untold(self) -> None:
+        try:
+            self.tell(list(self._untold.values()))
+        except LocalUsageError as error:
+            self._untold.clear()
+            log.warning("gossip.own_refused", extra={"reason": str(error)})

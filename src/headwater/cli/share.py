@@ -37,6 +37,9 @@ def share(
     session.answer({"jobs": jobs})
     if path.is_dir():
         session.say(f"Shared: {path}. What is put there from now on is shared as well.")
+        for job in jobs:
+            if job["error"]:
+                session.say(f"{job['error']} (`headwater status`)")
         return
     session.say(f"Shared: {path.name}")
     for job in jobs:

@@ -89,9 +89,16 @@ class Archive:
         return live in self._waiting
 
     def open(self, about: About, keep_us: int | None) -> Spool:
-        """A spool for this live, with what lies there. Blocks shortly. Raises: OSError."""
-        spool = Spool(self._folder_of(about), keep_us, self._reserve_bytes)
-        write_about(spool.folder, about)
+        """A spool for this live, with what lies there. Blocks shortly. Raises: StorageFull."""
+        try:
+            spool = Spool(self._folder_of(about), keep_us, self._reserve_bytes)
+            if about.is_mine:
+                write_about(spool.folder, about)
+            else:  # it can be watched on a full disk, too
+                self.note(spool, about)
+        except OSError as error:
+            cause = f"{self._folder} cannot be written: {error.strerror}"
+            raise StorageFull(f"{cause}: make room, or do not record it (--no-record)") from error
         self._waiting.pop(LiveId(about.entry.live), None)
         return spool
 
@@ -142,22 +149,29 @@ class Archive:
         except BaseException:
             self._activity.end(job, "cancelled")
             raise
-        self._tell(entry)
         job.video = entry.video.hex()
         self._activity.end(job, "done")
         return VideoId(entry.video)
 
     async def _record(self, live: LiveEntry, spool: Spool) -> VideoEntry:
-        """Into the store; a crash right after it still finds what is to be said of it."""
-        try:
-            recorded = await record(live, spool, self._store, self._node)
-            about = About(live, self._channel(), True, False, recorded.entry)
-            await asyncio.to_thread(write_about, spool.folder, about)
-            await asyncio.to_thread(
-                self._store.adopt, recorded.torrent, recorded.leaves, recorded.path, owned=True
-            )
-        except OSError as error:
-            raise StorageFull(f"the recording cannot be made: {error.strerror}") from error
+        """Into the store, and told; when that was cut short in between, it is only told."""
+        about = await asyncio.to_thread(read_about, spool.folder)
+        entry = about.recording if about is not None else None
+        if entry is None or self._store.get(VideoId(entry.video)) is None:
+            try:
+                entry = await self._move(live, spool)
+            except OSError as error:
+                raise StorageFull(f"the recording cannot be made: {error.strerror}") from error
+        self._tell(entry)
+        return entry
+
+    async def _move(self, live: LiveEntry, spool: Spool) -> VideoEntry:
+        recorded = await record(live, spool, self._store, self._node)
+        about = About(live, self._channel(), True, False, recorded.entry)
+        await asyncio.to_thread(write_about, spool.folder, about)
+        await asyncio.to_thread(
+            self._store.adopt, recorded.torrent, recorded.leaves, recorded.path, owned=True
+        )
         return recorded.entry
 
     def take_back(self, video: VideoId) -> None:
@@ -231,18 +245,14 @@ class Archive:
             await self.heard_of(found.entry, found.channel)
 
     async def _finish_own(self, about: About, told: Callable[[LiveEntry], None]) -> None:
-        folder, recording = self._folder_of(about), about.recording
-        if recording is not None and self._store.get(VideoId(recording.video)) is not None:
-            self._tell(recording)
-            told(replace(about.entry, recording=recording.video))
-        else:
-            spool = await asyncio.to_thread(Spool, folder, None, self._reserve_bytes)
-            entry = replace(about.entry, parts=spool.last + 1)
-            try:
-                video = await self.finish(entry, spool)
-            finally:
-                await asyncio.to_thread(spool.close)
-            told(replace(entry, recording=video or b""))
+        folder = self._folder_of(about)
+        spool = await asyncio.to_thread(Spool, folder, None, self._reserve_bytes)
+        entry = replace(about.entry, parts=max(about.entry.parts, spool.last + 1))
+        try:
+            video = await self.finish(entry, spool)
+        finally:
+            await asyncio.to_thread(spool.close)
+        told(replace(entry, recording=video or b""))
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def is_waiting_for(self, entry: VideoEntry, channel: NodeId) -> bool:

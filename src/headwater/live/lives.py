@@ -108,7 +108,8 @@ class Lives:
         stripes: int = 4,
         keep_recording: bool = True,
     ) -> LiveId:
-        """Go on air. Raises: LocalUsageError; Unavailable when as many lives are on as may be."""
+        """Go on air. Raises: LocalUsageError, StorageFull; Unavailable when as many lives are on as
+        may be."""
         made = sum(1 for other in self._taken.values() if other.making)
         if made >= self._limits.made:
             raise Unavailable(f"this node makes {made} lives already: stop one of them")
@@ -136,7 +137,7 @@ class Lives:
     # Watching.
 
     async def watch(self, live: LiveId, start: Start = "edge") -> LiveView:
-        """Raises: NotFound; Unavailable when too much is watched already."""
+        """Raises: NotFound, StorageFull; Unavailable when too much is watched already."""
         taken = self._joined(live)
         if len(taken.views) >= self._limits.views:
             raise Unavailable(f"{len(taken.views)} players watch it here already")
@@ -248,10 +249,7 @@ class Lives:
     def _spool(self, about: About, keep_us: int | None) -> Spool:
         if self._group is None:
             raise Unavailable("this node is not running")
-        try:
-            return self._archive.open(about, keep_us)
-        except OSError as error:
-            raise Unavailable(f"the state folder cannot be written: {error.strerror}") from error
+        return self._archive.open(about, keep_us)
 
     def _begin(self, about: About, spool: Spool, *, is_source: bool) -> Participation:
         slots = self._sharing.first_slots(about.entry.stripes, len(self._taken) + 1)

@@ -65,7 +65,7 @@ class Records:
 
     def announce(self, video: VideoId, state: HoldingState) -> None:
         """Tell the mesh that this node has all of it (`whole`), `partial`, or `gone`: none."""
-        self._unsaid.pop(video, None)
+        was_said = self._unsaid.pop(video, None) is None
         probe = sign_item(self._key, Holding(1, video, "gone"))
         known = self._catalogue.item(probe.key)
         if known is not None and isinstance(known.body, Holding) and known.body.state == state:
@@ -76,7 +76,8 @@ class Records:
         try:
             self._publish([sign_item(self._key, holding)])
         except StorageFull as error:
-            log.warning("records.not_announced", extra={"reason": str(error)})
+            if was_said:
+                log.warning("records.not_announced", extra={"reason": str(error)})
             self._unsaid[video] = state
 
     def _is_outdated(self) -> bool:

@@ -267,6 +267,7 @@ class Shares:
         running = self._tallies.job_of(folder)
         if running is not None:
             return running
+        self._work.retry()
         job = self._activity.start("share", folder.name)
         job.cancel = lambda: self._cancel_folder(folder)
         for path, record in self._files.below(folder):

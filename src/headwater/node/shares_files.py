@@ -160,6 +160,14 @@ class SharedFiles:
         if before.entry is not None:
             self._take_back(VideoId(before.entry.video))
 
+    def put_off(self, path: Path, problem: str, *, is_same: bool) -> None:
+        """It could not be shared now, and is tried again. `is_same`: its bytes are those that were
+        shared before, so that what was told of them stays true."""
+        if not is_same:
+            self.failed(path, None, problem)
+        elif (before := self._records.get(path)) is not None:
+            self.change(path, replace(before, is_stale=True, problem=problem))
+
     def moved(self, old: Path, new: Path, stamp: Stamp) -> None:
         """The same bytes under another name: the entry gets it, the video stays what it is."""
         record = self._records[old]

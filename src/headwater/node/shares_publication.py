@@ -74,6 +74,13 @@ class Publication:
         except MediaError as error:
             return None, f"it is shared as a plain file, not as a video: {error}"
 
+    def free_bytes(self) -> int:
+        """On the disk of the state folder; 0 where that cannot be told. Blocks shortly."""
+        try:
+            return shutil.disk_usage(self._scratch).free
+        except OSError:
+            return 0
+
     def takes_copy(self, wanted: Wanted, probe: Probe | None) -> bool:
         return wanted.may_prepare and probe is not None and probe.needs_copy
 
@@ -162,11 +169,11 @@ class Publication:
             return NO_EXTRAS
 
     def _check_room(self, needed_bytes: int) -> None:
-        free = shutil.disk_usage(self._scratch).free - self._reserve_bytes
+        free = self.free_bytes() - self._reserve_bytes
         if free < needed_bytes:
             raise StorageFull(
                 "there is no room for a copy that browsers can play, about"
-                f" {needed_bytes // 1_000_000} MB: make room, then share it again"
+                f" {needed_bytes // 1_000_000} MB: make room"
             )
 
     async def _compose(

@@ -5,7 +5,7 @@ import itertools
 from pathlib import Path
 from typing import Literal
 
-from headwater.errors import ContentChanged, MediaError, NodeError, Unavailable
+from headwater.errors import ContentChanged, MediaError, NodeError, StorageFull, Unavailable
 from headwater.media.recording import Probe
 from headwater.node.activity import Activity, Job
 from headwater.node.shares_files import Made, SharedFiles
@@ -19,6 +19,8 @@ __all__ = ["Work"]
 
 HASHERS = 2
 MAX_QUEUED = 1024
+MORE_ROOM_BYTES = 1024 * 1024
+"""What found the disk full is tried again when so much more is free than there was then."""
 
 _End = Literal["done", "failed", "cancelled"]
 _Queue = asyncio.PriorityQueue[tuple[int, int, Path]]
@@ -44,6 +46,8 @@ class Work:
         self._jobs: dict[Path, Job] = {}
         self._running: dict[Path, asyncio.Task[None]] = {}
         self._stopped: dict[Path, bool] = {}
+        self._full: dict[Path, int] = {}
+        """What found the disk full, and how much was free then."""
         self._numbers = itertools.count()
         self._to_read: _Queue = asyncio.PriorityQueue()
         self._to_prepare: _Queue = asyncio.PriorityQueue()
@@ -60,6 +64,7 @@ class Work:
     def expect(self, path: Path, job: Job) -> Job:
         """A job that a person started, and that goes on once the file has settled. The one under
         way, if there is one."""
+        self._full.pop(path, None)
         known = self._jobs.get(path)
         if known is not None:
             self._activity.end(job, "cancelled", "it is being shared already")
@@ -68,11 +73,20 @@ class Work:
         job.cancel = lambda: self.cancel(path)
         return job
 
+    def retry(self) -> None:
+        """Somebody asks for it: also what finds the disk no emptier than it was."""
+        self._full.clear()
+
     def add(self, path: Path, stamp: Stamp) -> None:
-        """It has settled: publish it as it is, unless that is under way."""
+        """It has settled: publish it as it is, unless that is under way or waits for room."""
         known = self._wanted.get(path)
         if known is not None and known.stamp.is_same_content(stamp):
             return
+        free_then = self._full.get(path)
+        if free_then is not None:
+            if self._publication.free_bytes() < free_then + MORE_ROOM_BYTES:
+                return
+            del self._full[path]
         record = self._files.get(path) or Record()
         folder = self._files.folder_of(path)
         prepare = record.prepare
@@ -94,6 +108,7 @@ class Work:
 
     def drop(self, path: Path) -> None:
         """The file is gone or taken back: whatever is under way for it ends."""
+        self._full.pop(path, None)
         self._stop(path, is_told=False)
 
     def _stop(self, path: Path, *, is_told: bool) -> None:
@@ -130,19 +145,22 @@ class Work:
         job.cancel = lambda: self.cancel(path)
         try:
             made = await self._make(wanted, job)
+            if made is not None:
+                self._files.published(path, wanted.stamp, made)
+                self._end(wanted, "done")
         except asyncio.CancelledError:
             if path in self._stopped:  # and it is not just the node's end
                 self._cancelled(path, is_told=self._stopped.pop(path))
             raise
         except (ContentChanged, Unavailable) as error:
             self._end(wanted, "failed", error)
+        except StorageFull as error:
+            self._full[path] = self._publication.free_bytes()
+            self._files.put_off(path, str(error), is_same=wanted.has_same_bytes)
+            self._end(wanted, "failed", error)
         except (NodeError, OSError) as error:
             self._files.failed(path, wanted.stamp, str(error))
             self._end(wanted, "failed", error if isinstance(error, NodeError) else str(error))
-        else:
-            if made is not None:
-                self._files.published(path, wanted.stamp, made)
-                self._end(wanted, "done")
 
     async def _make(self, wanted: Wanted, job: Job) -> Made | None:
         """None: it waits for its turn to be prepared."""
