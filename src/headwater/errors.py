@@ -73,7 +73,7 @@ class Unavailable(NodeError):
 
 
 class StorageFull(NodeError):
-    """The disk or the quota is full: free room, then try again."""
+    """The disk does not take what is written, or the quota is full: free room, then try again."""
 
     code = "storage_full"
     http_status = 507

@@ -247,3 +247,29 @@ def test_blobs_come_back_by_their_hash_unless_they_were_damaged(
     assert store.get_blob(fetched) is None
     with pytest.raises(LocalUsageError):
         store.put_blob(bytes(4 * 1024 * 1024 + 1))
+    (
+        tmp_path / "state/blobs/fetched" / fetched.hex()
+    ).mkdir()  # what the disk cannot give as a file
+    assert store.get_blob(fetched) is None
+
+
+def test_what_the_disk_does_not_let_go_of_is_told_and_not_used_any_more(
+    open_store: Open, sample: Sample, tmp_path: Path
+) -> None:
+    store, torrent = open_store(), sample.torrent
+    store.begin(torrent.video, torrent.shape, torrent.pieces_root)
+    manifest = tmp_path / "state/videos" / torrent.video.hex() / "manifest"
+    manifest.unlink()
+    manifest.mkdir()
+    with pytest.raises(StorageFull, match="look after its disk"):
+        store.remove(torrent.video)
+    assert store.get(torrent.video) is None
+    with pytest.raises(StorageFull, match="look after its disk"):
+        store.begin(torrent.video, torrent.shape, torrent.pieces_root)
+    film = tmp_path / "film.mp4"
+    film.write_bytes(sample.payload)
+    with pytest.raises(StorageFull, match="look after its disk"):
+        store.adopt(torrent, sample.leaves, film, owned=True)
+    assert film.read_bytes() == sample.payload
+    manifest.rmdir()
+    assert store.begin(torrent.video, torrent.shape, torrent.pieces_root).have_blocks == 0

@@ -21,7 +21,7 @@ from headwater.transfer.client import MAX_FALSE_ANSWERS
 from headwater.transfer.port import Blocks, Neighbour
 from headwater.transfer.swarm import FRESH_BYTES
 from headwater.wire import frames
-from headwater.wire.ids import BLOCK_BYTES
+from headwater.wire.ids import BLOCK_BYTES, VideoId
 from headwater.wire.items import Holding, Retraction, sign_item
 from headwater.wire.messages import BlocksReply, GetBlocks, GetInfo, InfoReply, Request
 
@@ -350,6 +350,56 @@ def test_what_was_watched_makes_room_for_what_is_watched_now(tmp_path: Path) -> 
             await until(lambda: job.is_ended)
             with pytest.raises(StorageFull):
                 await read_all(b, old.video)  # what was asked for is not dropped
+
+    asyncio.run(run())
+
+
+def test_a_disk_that_fails_is_told_at_once_and_tried_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    async def run() -> None:
+        file = make_file(tmp_path / "film.mp4", SIZE)
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            publish(a, file)
+            await _knows(b, file.video)
+            with monkeypatch.context() as patched:
+                patched.setattr(OwnedVideo, "_write", fail)
+                for _ in range(8):  # whom one asks again and again in vain is asked seldom
+                    job = b.keep(file.video)
+                    await until(lambda: job.is_ended)  # noqa: B023 - waited for right here
+                    assert (job.code, "Read-only" in job.error) == ("storage_full", True)
+            job = b.keep(file.video)
+            await until(lambda: job.is_ended)
+            assert job.phase == "done"
+
+    asyncio.run(run())
+
+
+def test_what_cannot_be_dropped_costs_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        gone, other = (make_file(tmp_path / f"{name}.mp4", 300_000) for name in ("gone", "other"))
+        async with party(tmp_path / "a") as a, party(tmp_path / "b", a) as b:
+            for file in (gone, other):
+                publish(a, file)
+                await _knows(b, file.video)
+            await read_all(b, gone.video)
+            b.transfers.stop(gone.video)
+            refused = asyncio.Event()
+
+            def refuse(video: VideoId) -> None:
+                refused.set()
+                raise StorageFull("the disk does not let go of it")
+
+            monkeypatch.setattr(b.store, "remove", refuse)
+            entry = Retraction(time.time_ns() // 1_000_000 + 1000, gone.video)
+            a.gossip.publish([sign_item(a.identity.key, entry)])
+            await refused.wait()
+            assert await read_all(b, other.video) == other.path.read_bytes()
 
     asyncio.run(run())
 

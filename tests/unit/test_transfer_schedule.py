@@ -221,6 +221,20 @@ def test_a_refusal_is_believed_and_asked_elsewhere() -> None:
     assert len(pieces) <= world.shape.pieces
 
 
+def test_a_disk_of_ours_that_takes_nothing_is_not_held_against_who_sent_it() -> None:
+    world = World(64, {node(1): Server()})
+    world.schedule.want_all(True)
+    for _ in range(20):
+        asks = [ask for ask in world.schedule.handle_timer(world.now) if isinstance(ask, Ask)]
+        assert asks
+        for ask in asks:
+            world.schedule.not_stored(ask.flight)
+    (source,) = world.schedule.sources()
+    assert (source.strikes, source.queued_bytes) == (0, 0)
+    world.run()
+    assert world.is_done()
+
+
 def test_a_seek_withdraws_what_nobody_waits_for_any_more() -> None:
     world = World(4096, {node(1): Server(latency_s=0.05)})
     world.schedule.want(1, 0, 64)

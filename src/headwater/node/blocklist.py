@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from headwater.errors import LocalUsageError, RemoteProtocolError
-from headwater.store.durable import full_or_same, replace_file
+from headwater.store.durable import replace_file, write_error
 from headwater.wire.ids import NodeId, parse_hex_id
 
 __all__ = ["FILE_NAME", "MAX_BLOCKED", "Blocklist"]
@@ -60,7 +60,7 @@ class Blocklist(Mapping[NodeId, str]):
         try:
             replace_file(self._file, json.dumps(names, ensure_ascii=False, indent=1).encode())
         except OSError as error:
-            raise full_or_same(error, self._file) from error
+            raise write_error(error, self._file) from error
 
 
 def _parse(text: bytes) -> dict[NodeId, str]:

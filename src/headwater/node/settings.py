@@ -12,7 +12,7 @@ from pathlib import Path
 
 from headwater.errors import LocalUsageError
 from headwater.node.config import MAX_NAME, Config, is_name
-from headwater.store.durable import full_or_same, replace_file
+from headwater.store.durable import replace_file, write_error
 
 __all__ = ["FILE_NAME", "KEPT", "Changes", "KeptSettings", "read_kept"]
 
@@ -73,7 +73,7 @@ class KeptSettings:
         try:
             replace_file(self._file, json.dumps(kept, ensure_ascii=False, indent=1).encode())
         except OSError as error:
-            raise full_or_same(error, self._file) from error
+            raise write_error(error, self._file) from error
 
 
 def read_kept(state: Path) -> dict[str, object]:

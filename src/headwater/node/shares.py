@@ -1,6 +1,7 @@
 """What this node shares of the person's own: folders that it watches, single files, uploads."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from headwater.catalog.catalogue import Catalogue
-from headwater.errors import Conflict, LocalUsageError, NodeError, NotFound, Unavailable
+from headwater.errors import (
+    Conflict,
+    LocalUsageError,
+    NodeError,
+    NotFound,
+    StorageFull,
+    Unavailable,
+)
 from headwater.node.activity import Activity, Job
 from headwater.node.config import Config
 from headwater.node.events import Event, Events
@@ -29,6 +37,8 @@ from headwater.wire.ids import VideoId
 from headwater.wire.items import Item
 
 __all__ = ["Shared", "Shares", "TakenBack"]
+
+log = logging.getLogger(__name__)
 
 _NEVER_SHARED = ("/", "/proc", "/sys", "/dev")
 
@@ -307,4 +317,7 @@ class Shares:
     async def _drop_from_store(self) -> None:
         while True:
             video = await self._files.dropped.get()
-            await asyncio.to_thread(self._files.drop_from_store, video)
+            try:
+                await asyncio.to_thread(self._files.drop_from_store, video)
+            except StorageFull as error:
+                log.warning("shares.not_dropped", extra={"reason": str(error)})

@@ -1,5 +1,6 @@
 """Posters, storyboards, subtitles by SHA-256: our own for good, fetched ones while room lasts."""
 
+import logging
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -9,6 +10,8 @@ from headwater.store.durable import read_if_there, replace_file
 from headwater.wire.messages import MAX_BLOB_BYTES
 
 __all__ = ["Blobs"]
+
+log = logging.getLogger(__name__)
 
 MAX_FETCHED_BYTES = 256 * 1024 * 1024
 """About 5,000 posters; the oldest go first."""
@@ -38,14 +41,17 @@ class Blobs:
         return digest
 
     def get(self, digest: bytes) -> bytes | None:
-        """None when it is not here. A damaged one is deleted."""
+        """None when it is not here, or cannot be read. A damaged one is deleted."""
         for folder in (self._own, self._fetched):
             path = folder / digest.hex()
-            payload = read_if_there(path)
-            if payload is not None:
-                if sha256(payload).digest() == digest:
-                    return payload
-                path.unlink(missing_ok=True)
+            try:
+                payload = read_if_there(path)
+                if payload is not None:
+                    if sha256(payload).digest() == digest:
+                        return payload
+                    path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("store.blob_unreadable", extra={"reason": str(error)})
         return None
 
     def _count_fetched(self, new_bytes: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headwater.errors import StorageFull
 
-__all__ = ["boot_id", "full_or_same", "read_if_there", "replace_file", "sync_folder"]
+__all__ = ["boot_id", "read_if_there", "replace_file", "sync_folder", "write_error"]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LINUX_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -31,11 +31,14 @@ def replace_file(path: Path, payload: bytes, *, on_disk: bool = True) -> None:
         raise
 
 
-def full_or_same(error: OSError, path: Path) -> Exception:
-    """StorageFull when that is what the system means, else the error itself."""
+def write_error(error: OSError, path: Path) -> StorageFull:
+    """What it is for people that `path` did not take what was written."""
     if error.errno in _FULL:
         return StorageFull(f"the disk of {path} is full: make room on it, then try again")
-    return error
+    return StorageFull(
+        f"{path} cannot be written: {error.strerror}: look after its disk and permissions, then"
+        " try again"
+    )
 
 
 def sync_folder(folder: Path) -> None:

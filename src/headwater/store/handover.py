@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from headwater.errors import NotFound
-from headwater.store.durable import full_or_same, sync_folder
+from headwater.store.durable import sync_folder, write_error
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.wire.ids import VideoId
@@ -73,7 +73,7 @@ def _copy(stored: StoredVideo, directory: Path, file_name: str) -> Path:
                 sync_folder(directory)
                 return target
     except OSError as error:
-        raise full_or_same(error, directory) from error
+        raise write_error(error, directory) from error
     finally:
         part.unlink(missing_ok=True)
     raise NotFound(f"{directory} has {MAX_NAMES} files of that name: name another folder")

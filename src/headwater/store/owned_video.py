@@ -7,7 +7,7 @@ from pathlib import Path
 from headwater.errors import LocalUsageError, NotFound
 from headwater.store.claims import Claims
 from headwater.store.content import OwnedFile, Truncated
-from headwater.store.durable import full_or_same, sync_folder
+from headwater.store.durable import sync_folder, write_error
 from headwater.store.gate import Gate
 from headwater.store.manifest import Manifest
 from headwater.store.stored_video import StoredVideo, Surroundings
@@ -82,7 +82,7 @@ class OwnedVideo(StoredVideo):
             with self._gate.shared:
                 whole = self._write(first, count, payload, leaves)
         except OSError as error:
-            raise full_or_same(error, self.path) from error
+            raise write_error(error, self.path) from error
         except Truncated:
             raise self._start_anew() from None
         self._around.syncer.note(self)

@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -17,7 +18,7 @@ from headwater.store.blobs import Blobs
 from headwater.store.budget import Budget
 from headwater.store.claims import HAVE, SYNCED
 from headwater.store.content import OwnedFile
-from headwater.store.durable import boot_id, full_or_same, read_if_there, replace_file, sync_folder
+from headwater.store.durable import boot_id, read_if_there, replace_file, sync_folder, write_error
 from headwater.store.manifest import MANIFEST, Manifest, Stamp, load_manifest, save_manifest
 from headwater.store.open_files import OpenFiles
 from headwater.store.owned_video import CONTENT, OwnedVideo
@@ -128,12 +129,17 @@ class Store:
             return self._begin(video, manifest)
 
     def remove(self, video: VideoId) -> None:
-        """Forget it; deletes only what lies inside the store. Raises: OSError."""
+        """Forget it; deletes only what lies inside the store. Raises: StorageFull when the disk
+        does not let go of it; after a restart it may be here again."""
         with self._lock:
             known = self._videos.pop(video, None)
-            if known is not None:
-                known.retire()
+            if known is None:
+                return
+            known.retire()
+            try:
                 self._clear(self._folder_of(video))
+            except OSError as error:
+                raise write_error(error, self._folder_of(video)) from error
 
     def put_blob(self, payload: bytes, *, is_fetched: bool = False) -> bytes:
         """Its SHA-256. A fetched one may be dropped again when there are too many.
@@ -142,7 +148,7 @@ class Store:
         try:
             return self._blobs.put(payload, is_fetched=is_fetched)
         except OSError as error:
-            raise full_or_same(error, self._folder) from error
+            raise write_error(error, self._folder) from error
 
     def get_blob(self, sha256: bytes) -> bytes | None:
         return self._blobs.get(sha256)
@@ -160,9 +166,11 @@ class Store:
         before = self._videos.pop(video, None)
         if before is not None:
             before.retire()
-        if is_owned or before is None:  # nothing half may stand there when the manifest says whole
-            self._clear(folder)
         try:
+            if (
+                is_owned or before is None
+            ):  # nothing half may stand there when it is said to be whole
+                self._clear(folder)
             folder.mkdir(exist_ok=True)
             save_torrent(folder, torrent, on_disk=True)
             self._around.files.forget(folder / LEAVES)
@@ -181,15 +189,15 @@ class Store:
                     manifest = replace(manifest, stamp=_stamp_of(path))
                     save_manifest(folder, manifest)
         except OSError as error:
-            self._clear(folder)
-            raise full_or_same(error, self._folder) from error
+            self._give_up(folder)
+            raise write_error(error, self._folder) from error
         self._around.proofs.keep(folder, torrent)
         return self._open(video, folder, manifest, has_torrent=True)
 
     def _begin(self, video: VideoId, manifest: Manifest) -> StoredVideo:
         folder, shape = self._folder_of(video), manifest.shape
-        self._clear(folder)  # what a removal could not take away
         try:
+            self._clear(folder)  # what a removal could not take away
             folder.mkdir()
             OwnedFile(self._around.files, folder / CONTENT).create(shape.size_bytes)
             OwnedFile(self._around.files, folder / LEAVES).create(shape.blocks * HASH_BYTES)
@@ -197,8 +205,8 @@ class Store:
             replace_file(folder / HAVE, Bitmap(shape.blocks).to_bytes(), on_disk=False)
             save_manifest(folder, manifest, on_disk=False)
         except OSError as error:
-            self._clear(folder)
-            raise full_or_same(error, self._folder) from error
+            self._give_up(folder)
+            raise write_error(error, self._folder) from error
         return self._open(video, folder, manifest, has_torrent=False)
 
     def _open(
@@ -228,6 +236,10 @@ class Store:
 
     def _folder_of(self, video: VideoId) -> Path:
         return self._folder / video.hex()
+
+    def _give_up(self, folder: Path) -> None:
+        with suppress(OSError):  # the disk that failed may not let go of it either
+            self._clear(folder)
 
     def _clear(self, folder: Path) -> None:
         """Without its manifest first, so that a kill in between leaves nothing that looks whole."""

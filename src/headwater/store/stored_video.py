@@ -14,7 +14,7 @@ from headwater.errors import LocalUsageError, NotFound, RemoteProtocolError
 from headwater.store.budget import Budget
 from headwater.store.claims import Claims
 from headwater.store.content import OwnedFile, Truncated
-from headwater.store.durable import full_or_same
+from headwater.store.durable import write_error
 from headwater.store.manifest import Manifest, save_manifest
 from headwater.store.open_files import OpenFiles
 from headwater.store.proofs import Proofs, save_torrent
@@ -127,7 +127,7 @@ class StoredVideo(ABC):
             try:
                 save_torrent(self._folder, torrent, on_disk=False)
             except OSError as error:
-                raise full_or_same(error, self._folder) from error
+                raise write_error(error, self._folder) from error
             self._around.proofs.keep(self._folder, torrent)
             self._has_torrent = True
         self._around.syncer.note(self)

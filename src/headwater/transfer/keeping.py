@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 from headwater.catalog.catalogue import Catalogue
+from headwater.errors import StorageFull
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.wire.ids import VideoId
@@ -50,7 +51,7 @@ class Keeping:
         ]
         if not watched:
             return False
-        oldest = min(watched, key=lambda stored: stored.path.stat().st_mtime)
+        oldest = min(watched, key=_watched_s)
         log.info("transfers.dropped_watched", extra={"video": oldest.video.hex()[:10]})
         self._drop(oldest.video)
         return True
@@ -69,5 +70,16 @@ class Keeping:
         return None if self._is_in_use(video) else stored
 
     def _drop(self, video: VideoId) -> None:
-        self._store.remove(video)
+        try:
+            self._store.remove(video)
+        except StorageFull as error:
+            log.warning("transfers.not_dropped", extra={"reason": str(error)})
         self._gone(video)
+
+
+def _watched_s(stored: StoredVideo) -> float:
+    """When it was last; 0 where that cannot be told any more."""
+    try:
+        return stored.path.stat().st_mtime
+    except OSError:
+        return 0.0

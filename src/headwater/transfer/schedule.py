@@ -156,6 +156,13 @@ class Schedule:
             claims_falsely = flight.source.strikes >= MAX_STRIKES
             flight.source.paused_until = now + (REFUSER_PAUSE_S if claims_falsely else 0.0)
 
+    def not_stored(self, flight_id: int) -> None:
+        """It came, and our own disk did not take it: no blame on the source."""
+        flight = self._flights.end(flight_id)
+        if flight is not None:
+            self._spans.change()
+            flight.source.released(flight.size_bytes)
+
     def is_starving(self, now: float) -> bool:
         """Something is wanted and no usable node has it."""
         wanted = self._wanted_ranges()

@@ -183,14 +183,13 @@ class Swarm:
                 ask.count,
                 on_proven=partial(self._proven, ask) if ask.for_reader else None,
             )
+        except StorageFull as error:
+            self._not_stored(ask, None if self._has_more_room(rooms) else error)
         except NodeError as error:
-            if isinstance(error, StorageFull) and not self._has_more_room(rooms):
-                self.trouble = error
             self._failed(ask, error)
         except OSError as error:  # the disk itself: nobody else's fault, and no reason to end
             log.warning("swarm.disk_failed", extra={"reason": str(error)})
-            self.trouble = Unavailable(f"the disk of the store fails: {error.strerror}")
-            self._failed(ask, self.trouble)
+            self._not_stored(ask, Unavailable(f"the disk of the store fails: {error.strerror}"))
         else:
             self._delivered(ask)
         finally:
@@ -204,6 +203,11 @@ class Swarm:
             self.changed.add(ask.node)
         if isinstance(error, ContentChanged | RemoteProtocolError):
             self._drop(self.schedule.remove_source(ask.node))
+        self.announce_arrival()
+
+    def _not_stored(self, ask: Ask, trouble: NodeError | None) -> None:
+        self.trouble = trouble or self.trouble
+        self.schedule.not_stored(ask.flight)
         self.announce_arrival()
 
     def _has_more_room(self, rooms: int) -> bool:
