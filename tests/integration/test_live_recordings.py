@@ -5,14 +5,17 @@ import asyncio
 import shutil
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pytest
 from live_makers import Encoder, go_live, hurry, on_air, read_parts, read_some, watching
 from parties import party, read_all, until
 
 from headwater.errors import NotFound, StorageFull
+from headwater.live import archive
 from headwater.live.view import Ended, LiveView
 from headwater.node.node import Node
+from headwater.store.store import Store
 from headwater.wire.groups import parse_groups
 from headwater.wire.ids import LiveId, VideoId
 from headwater.wire.items import VideoEntry
@@ -250,6 +253,32 @@ def test_what_could_not_be_recorded_stays_for_the_next_start(tmp_path: Path) -> 
         (tmp_path / "away").rename(state / "videos")
         async with party(state) as again:
             assert (await recording_of(again, live)).size_bytes > 0
+
+    asyncio.run(scenario())
+
+
+def test_what_a_crash_cut_short_is_finished_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "RECOVER_AGAIN_S", 0.01)
+
+    async def scenario() -> None:
+        state = tmp_path / "a"
+        async with party(state) as a, on_air(a) as (live, _), watching(a, live) as view:
+            await read_some(view, 60)
+        adopt, failures = Store.adopt, [1, 2]
+
+        def adopt_in_the_end(store: Store, *given: Any, **named: Any) -> Any:
+            if failures:
+                failures.pop()
+                raise StorageFull("the disk is full")
+            return adopt(store, *given, **named)
+
+        monkeypatch.setattr(Store, "adopt", adopt_in_the_end)
+        async with party(state) as again:
+            assert (await recording_of(again, live)).size_bytes > 0
+            await until(lambda: not (state / "lives" / live.hex()).exists())
+        assert not failures
 
     asyncio.run(scenario())
 

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 FORGOTTEN_S = 7 * 24 * 3600.0
 """What was kept of a live that never became a recording is deleted after this long."""
+RECOVER_AGAIN_S, MAX_RECOVER_AGAIN_S = 5.0, 300.0
+"""Between attempts to finish what a crash cut short; doubled each time."""
 
 
 class Videos:
@@ -235,14 +237,24 @@ class Archive:
 
     async def recover(self, told: Callable[[LiveEntry], None]) -> None:
         """Finish what a crash cut short; `told` gets the entries of our own that became
-        recordings. What fails is tried again at the next start."""
-        for about in self._unfinished:
-            try:
-                await self._finish_own(about, told)
-            except (NodeError, OSError) as error:
-                log.warning("live.not_finished", extra={"reason": str(error)})
+        recordings. Until all have: what fails is tried again."""
         for found in self._catalogue.search("", limit=1000).videos if self._waiting else ():
             await self.heard_of(found.entry, found.channel)
+        wait_s = RECOVER_AGAIN_S
+        while True:
+            self._unfinished = [a for a in self._unfinished if not await self._is_finished(a, told)]
+            if not self._unfinished:
+                return
+            await asyncio.sleep(wait_s)
+            wait_s = min(MAX_RECOVER_AGAIN_S, 2 * wait_s)
+
+    async def _is_finished(self, about: About, told: Callable[[LiveEntry], None]) -> bool:
+        try:
+            await self._finish_own(about, told)
+        except (NodeError, OSError) as error:
+            log.warning("live.not_finished", extra={"reason": str(error)})
+            return False
+        return True
 
     async def _finish_own(self, about: About, told: Callable[[LiveEntry], None]) -> None:
         folder = self._folder_of(about)
