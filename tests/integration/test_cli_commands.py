@@ -204,9 +204,13 @@ def test_peers_and_status_tell_what_the_node_knows(tmp_path: Path) -> None:
             assert "Anna's laptop" in status and headwater.node.page in status
             assert f"/#token={headwater.node.token}" in status
             assert "Problem" not in status
-            for name in range(MAX_PROBLEMS + 1):
-                path = tmp_path / f"{name}.mp4"
-                headwater.node.shares.shares.append(FakeShared(path, None, "the disk is full"))
+            full = [
+                FakeShared(tmp_path / f"{name}.mp4", None, "the disk is full")
+                for name in range(MAX_PROBLEMS + 1)
+            ]
+            headwater.node.shares.shares += full[:MAX_PROBLEMS]
+            assert "more" not in (await headwater("status")).out
+            headwater.node.shares.shares += full[MAX_PROBLEMS:]
             status = (await headwater("status")).out
             assert "Problem   0.mp4: the disk is full\n" in status
             assert "and 1 more" in status

@@ -78,7 +78,7 @@ class Gossip:
         self._authors = Allowances(AUTHOR_PER_S, AUTHOR_BURST, MAX_AUTHORS)
         self._listeners: list[Callable[[list[Item]], None]] = []
         self._untold: dict[ItemKey, Item] = {}
-        """Our own, refused by a full disk."""
+        """Our own, refused by a full disk; of each the newest."""
         self._untold_at = 0.0
         """When it is tried again."""
         self.counters = GossipCounters()

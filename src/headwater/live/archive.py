@@ -19,6 +19,7 @@ from headwater.live.spool import Spool
 from headwater.media import jobs
 from headwater.media.worker import in_process
 from headwater.node.activity import Activity
+from headwater.store.durable import write_error
 from headwater.store.store import Store
 from headwater.store.stored_video import StoredVideo
 from headwater.store.torrent import Torrent
@@ -99,8 +100,10 @@ class Archive:
             else:  # it can be watched on a full disk, too
                 self.note(spool, about)
         except OSError as error:
-            cause = f"{self._folder} cannot be written: {error.strerror}"
-            raise StorageFull(f"{cause}: make room, or do not record it (--no-record)") from error
+            told = write_error(error, self._folder)
+            if about.is_mine:
+                told = StorageFull(f"{told}, or go on air without a recording (--no-record)")
+            raise told from error
         self._waiting.pop(LiveId(about.entry.live), None)
         return spool
 
@@ -163,7 +166,7 @@ class Archive:
             try:
                 entry = await self._move(live, spool)
             except OSError as error:
-                raise StorageFull(f"the recording cannot be made: {error.strerror}") from error
+                raise write_error(error, spool.folder) from error
         self._tell(entry)
         return entry
 
@@ -226,6 +229,7 @@ class Archive:
     # After a restart.
 
     def _look(self) -> None:
+        """What there is from before this node started. Raises: OSError."""
         for folder in sorted(self._folder.iterdir()) if self._folder.is_dir() else ():
             about = read_about(folder)
             if about is None or not (about.is_mine or about.is_kept) or _is_stale(folder):

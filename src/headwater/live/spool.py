@@ -7,6 +7,7 @@ from pathlib import Path
 from headwater.errors import StorageFull
 from headwater.live.part import LivePart
 from headwater.live.segment import Segment
+from headwater.store.durable import write_error
 
 __all__ = ["Spool"]
 
@@ -102,7 +103,7 @@ class Spool:
                 raise StorageFull("there is no room on the disk to record: make room")
             self._current(parts[0].info.pts_us).append(parts)
         except OSError as error:
-            raise StorageFull(f"the recording cannot be written: {error.strerror}") from error
+            raise write_error(error, self.folder) from error
         self._give_up_old(parts[-1].info.pts_us)
 
     def _current(self, pts_us: int) -> Segment:

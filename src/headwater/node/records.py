@@ -78,7 +78,7 @@ class Records:
         except StorageFull as error:
             if was_said:
                 log.warning("records.not_announced", extra={"reason": str(error)})
-            self._unsaid[video] = state
+            self._unsaid[video] = state  # not the item: by then it may hold more, or nothing
 
     def _is_outdated(self) -> bool:
         return self._describe(self._own.version) != self._own.body

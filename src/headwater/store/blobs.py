@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from headwater.errors import LocalUsageError
-from headwater.store.durable import read_if_there, replace_file
+from headwater.store.durable import read_if_there, replace_file, write_error
 from headwater.wire.messages import MAX_BLOB_BYTES
 
 __all__ = ["Blobs"]
@@ -27,17 +27,20 @@ class Blobs:
         self._fetched_bytes: int | None = None
 
     def put(self, payload: bytes, *, is_fetched: bool) -> bytes:
-        """Its SHA-256. Raises: LocalUsageError when it is too large; OSError."""
+        """Its SHA-256. Raises: LocalUsageError when it is too large; StorageFull."""
         if len(payload) > MAX_BLOB_BYTES:
             raise LocalUsageError(f"a blob of {len(payload)} bytes passes {MAX_BLOB_BYTES}")
         digest = sha256(payload).digest()
         folder = self._fetched if is_fetched else self._own
         with self._lock:
             path = folder / digest.hex()
-            if not path.exists():
-                replace_file(path, payload, on_disk=False)  # get notices a damaged one
-                if is_fetched:
-                    self._count_fetched(len(payload))
+            try:
+                if not path.exists():
+                    replace_file(path, payload, on_disk=False)  # get notices a damaged one
+                    if is_fetched:
+                        self._count_fetched(len(payload))
+            except OSError as error:
+                raise write_error(error, folder) from error
         return digest
 
     def get(self, digest: bytes) -> bytes | None:

@@ -145,10 +145,7 @@ class Store:
         """Its SHA-256. A fetched one may be dropped again when there are too many.
 
         Raises: LocalUsageError when it is larger than any message may carry; StorageFull."""
-        try:
-            return self._blobs.put(payload, is_fetched=is_fetched)
-        except OSError as error:
-            raise write_error(error, self._folder) from error
+        return self._blobs.put(payload, is_fetched=is_fetched)
 
     def get_blob(self, sha256: bytes) -> bytes | None:
         return self._blobs.get(sha256)
@@ -167,9 +164,8 @@ class Store:
         if before is not None:
             before.retire()
         try:
-            if (
-                is_owned or before is None
-            ):  # nothing half may stand there when it is said to be whole
+            # nothing half may stand there when the manifest says whole
+            if is_owned or before is None:
                 self._clear(folder)
             folder.mkdir(exist_ok=True)
             save_torrent(folder, torrent, on_disk=True)
