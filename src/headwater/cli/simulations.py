@@ -1,13 +1,16 @@
 """Runs of the simulator in processes of their own, as many at a time as there are cores.
 
 Scenarios that begin alike are warmed up once: the process that did so is forked for each of them.
-Where a system cannot fork, each is run from its start, which gives the same results, later."""
+Where a system cannot fork, each is run from its start, which gives the same results, later.
+
+Between processes go plain values: what mypyc compiled, and is frozen, cannot be unpickled."""
 
 import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -21,6 +24,21 @@ from headwater.sim.simulation import Plan
 from headwater.sim.stream import PART_S
 
 __all__ = ["run_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What is the same for all scenarios of a run."""
+
+    nodes: int
+    seed: int
+    window_s: float | None
+    part_s: float
+
+    def plan(self, name: str) -> Plan:
+        return SCENARIOS[name].plan(
+            self.nodes, self.seed, window_s=self.window_s, part_s=self.part_s
+        )
 
 
 def run_all(
@@ -44,43 +62,40 @@ def run_all(
             )
         ended(result)
         return [result]
-    plans = {
-        name: SCENARIOS[name].plan(nodes, seed, window_s=window_s, part_s=part_s) for name in names
-    }
     found: dict[str, Result] = {}
-    for result in _results(plans):
+    for result in _results(names, _Setting(nodes, seed, window_s, part_s)):
         found[result.scenario] = result
         ended(result)
     return [found[name] for name in names]
 
 
-def _groups(plans: dict[str, Plan]) -> list[dict[str, Plan]]:
+def _groups(names: Sequence[str], setting: _Setting) -> list[list[str]]:
     """Those that begin alike, the most first."""
-    groups: dict[Plan, dict[str, Plan]] = {}
-    for name, plan in plans.items():
-        groups.setdefault(beginning(plan), {})[name] = plan
+    groups: dict[Plan, list[str]] = {}
+    for name in names:
+        groups.setdefault(beginning(setting.plan(name)), []).append(name)
     return sorted(groups.values(), key=len, reverse=True)
 
 
-def _results(plans: dict[str, Plan]) -> Iterator[Result]:
+def _results(names: Sequence[str], setting: _Setting) -> Iterator[Result]:
     context = get_context("spawn")
     cores = context.Semaphore(os.cpu_count() or 1)
     running: dict[Connection, BaseProcess] = {}
     try:
-        for group in _groups(plans):
+        for group in _groups(names, setting):
             mine, theirs = context.Pipe(duplex=False)
             process: BaseProcess = context.Process(
-                target=_run_group, args=(group, cores, theirs), name="headwater sim"
+                target=_run_group, args=(group, setting, cores, theirs), name="headwater sim"
             )
             process.start()
             theirs.close()
             running[mine] = process
-        left = set(plans)
+        left = set(names)
         while running:
             for pipe in wait(list(running)):
                 assert isinstance(pipe, Connection)
                 try:
-                    result = pipe.recv()
+                    result = Result(**pipe.recv())
                 except EOFError:
                     running.pop(pipe).join()
                     continue
@@ -94,7 +109,7 @@ def _results(plans: dict[str, Plan]) -> Iterator[Result]:
             process.join()
 
 
-def _run_group(group: dict[str, Plan], cores: Semaphore, pipe: Connection) -> None:
+def _run_group(names: Sequence[str], setting: _Setting, cores: Semaphore, pipe: Connection) -> None:
     children: list[int] = []
 
     def end(*_: Any) -> None:
@@ -105,15 +120,16 @@ def _run_group(group: dict[str, Plan], cores: Semaphore, pipe: Connection) -> No
 
     signal.signal(signal.SIGTERM, end)
     gc.disable()  # see _no_collection
-    if len(group) == 1 or not hasattr(os, "fork"):
-        for name, plan in group.items():
+    plans = {name: setting.plan(name) for name in names}
+    if len(plans) == 1 or not hasattr(os, "fork"):
+        for name, plan in plans.items():
             with cores:
-                pipe.send(measure(warm(plan), name, plan))
+                pipe.send(asdict(measure(warm(plan), name, plan)))
         return
     with cores:
-        simulation = warm(next(iter(group.values())))
+        simulation = warm(plans[names[0]])
     turn = get_context("fork").Lock()
-    for name, plan in group.items():
+    for name, plan in plans.items():
         cores.acquire()
         child = os.fork()
         if child == 0:
@@ -121,7 +137,7 @@ def _run_group(group: dict[str, Plan], cores: Semaphore, pipe: Connection) -> No
             with suppress(BrokenPipeError):
                 result = measure(simulation, name, plan)
                 with turn:
-                    pipe.send(result)
+                    pipe.send(asdict(result))
             cores.release()
             os._exit(0)
         children.append(child)
