@@ -91,9 +91,15 @@ def test_a_backlog_that_lasts_costs_the_child_and_a_slot_until_it_is_calm() -> N
 
 
 def late(mine: Capacity, children: list[Child], *times: float) -> list[Child | None]:
+    """Whom it sends away, at the last of these times, for each that waits."""
     found: list[Child | None] = []
     for now in times:
-        found = [mine.backlogged(child.node, child.stripe, 0.5, now) for child in children]
+        found = []
+        for child in children:
+            gone = mine.backlogged(child.node, child.stripe, 0.5, now)
+            if gone is not None:
+                mine.hand_over(gone, now + LIMITS.keep_ms / 1000)
+            found.append(gone)
     return found
 
 
@@ -110,7 +116,41 @@ def test_a_source_keeps_those_who_let_each_stripe_out_once_when_most_are_late() 
 def test_a_source_sends_away_who_waits_where_a_stripe_goes_out_twice() -> None:
     mine = capacity(8, is_source=True)
     children = [mine.add(node_id(f"c{index}"), index % 4, 0, 1) for index in range(5)]
-    assert late(mine, children, 10.0, 11.1) == children
+    assert late(mine, children, 10.0, 11.1) == [children[0], None, None, None, None]
+
+
+def test_of_those_who_wait_a_quarter_goes_at_a_time_the_weakest_first() -> None:
+    mine = capacity(16)
+    strong = [mine.add(node_id(f"s{index}"), index % 4, 0, 16) for index in range(12)]
+    weak = [mine.add(node_id(f"w{index}"), index, 0, 1) for index in range(4)]
+    gone = late(mine, [*strong, *weak], 10.0, 11.1)
+    assert [child for child in gone if child is not None] == weak
+    assert mine.slots == 12
+    for child in weak:
+        mine.remove(child.node, child.stripe)
+    assert late(mine, strong, 12.0) == [None] * 12  # what is left has its second
+    gone = late(mine, strong, 13.1)
+    assert len([child for child in gone if child is not None]) == 4
+
+
+def test_a_backlog_that_becomes_less_costs_nobody() -> None:
+    mine = capacity(8)
+    child = mine.add(node_id("slow"), 0, 0, 1)
+    for step in range(8):
+        waits_s = 0.6 - step * 0.06
+        assert mine.backlogged(child.node, 0, waits_s, 10.0 + 0.5 * step) is None
+    assert mine.slots == 8
+
+
+def test_a_backlog_costs_nobody_while_more_are_fed_than_there_are_slots_for() -> None:
+    mine = capacity(4)
+    leaving = mine.add(node_id("leaving"), 0, 0, 1)
+    mine.hand_over(leaving, 12.0)
+    staying = [mine.add(node_id(f"c{stripe}"), stripe, 0, 1) for stripe in range(4)]
+    assert late(mine, staying, 10.0, 11.1, 11.9) == [None] * 4
+    mine.remove(leaving.node, 0)
+    assert late(mine, staying, 12.0, 12.8) == [None] * 4
+    assert late(mine, staying, 13.0) == [staying[0], None, None, None]
 
 
 def test_less_uplink_sends_the_weakest_away() -> None:
@@ -124,7 +164,7 @@ def test_less_uplink_sends_the_weakest_away() -> None:
 
 names = st.sampled_from([node_id(f"n{index}") for index in range(12)])
 deeds = st.tuples(
-    st.sampled_from(["add", "remove", "hand", "take", "uplink", "backlog"]),
+    st.sampled_from(["add", "remove", "hand", "suspect", "take", "uplink", "backlog"]),
     names,
     st.integers(0, 3),
     st.integers(0, 12),
@@ -144,6 +184,8 @@ def test_the_count_is_right_whatever_happens(
             mine.remove(node, stripe)
         elif deed == "hand" and child is not None:
             mine.hand_over(child, now + 2.0)
+        elif deed == "suspect" and child is not None:
+            mine.hand_over(child, now + 2.0, is_suspected=True)
         elif deed == "take" and child is not None and mine.has_room(stripe):
             mine.take_back(child)
         elif deed == "uplink":
@@ -157,6 +199,7 @@ def test_the_count_is_right_whatever_happens(
         everybody = [each for children in mine.of for each in children.values()]
         assert mine.used == sum(each.leaving_at == math.inf for each in everybody)
         assert mine.used + mine.leaving == len(everybody)
+        assert mine.suspected == sum(each.is_suspected for each in everybody)
         assert mine.used <= max(mine.slots, mine.given)
         staying = [each.slots for each in everybody if each.is_staying]
         assert mine.weakest == min(staying, default=NOBODY)

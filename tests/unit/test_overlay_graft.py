@@ -229,6 +229,22 @@ def test_the_slot_of_a_child_that_may_be_gone_is_for_others_and_it_is_fed_on() -
     assert set(forward.nodes) == {CHILD, OTHER}
 
 
+def forwarded(out: list[Command]) -> list[tuple[NodeId, ...]]:
+    return [each.nodes for each in out if isinstance(each, Forward)]
+
+
+def test_who_may_be_gone_gets_one_part_and_others_when_it_has_taken_that() -> None:
+    alone = full_with(CHILD)
+    alone.overlay.suspected(CHILD, alone.now)
+    assert forwarded(alone.push(104, PARENT)) == [(CHILD,)]
+    assert forwarded(alone.push(108, PARENT)) == []
+    alone.overlay.cleared(CHILD, alone.now)
+    assert forwarded(alone.push(112, PARENT)) == [(CHILD,)]
+    alone.overlay.suspected(CHILD, alone.now)
+    assert forwarded(alone.push(116, PARENT)) == [(CHILD,)]
+    assert forwarded(alone.push(120, PARENT)) == []
+
+
 def test_a_child_that_was_suspected_and_is_there_stays() -> None:
     alone = full_with(CHILD)
     alone.overlay.suspected(CHILD, alone.now)

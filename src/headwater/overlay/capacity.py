@@ -14,6 +14,8 @@ from headwater.wire.ids import NodeId
 __all__ = ["NOBODY", "Capacity", "Child", "gives_way"]
 
 RELAY_SPREAD = 2
+DRAINED_S = 0.05
+"""A backlog that has become so much less goes by itself."""
 NOBODY = 2**16
 """As `weakest` in LiveJoin: no child gives way."""
 
@@ -25,8 +27,9 @@ def gives_way(weaker: int, slots: int, limits: Limits) -> bool:
 
 @dataclass(slots=True, eq=False)
 class Child:
-    """One stripe to one child. `leaving_at`: handed over, fed until then. `is_suspected`: fed until
-    then because it may be there after all."""
+    """One stripe to one child. `leaving_at`: handed over, fed until then. `is_suspected`: it may be
+    gone, `is_probed`: and has got the part by which it can show that it is not. `slow_since`: its
+    parts have waited for too long since then, `slow_from_s`: so long at that time."""
 
     node: NodeId
     stripe: int
@@ -34,7 +37,9 @@ class Child:
     slots: int
     leaving_at: float = math.inf
     is_suspected: bool = False
+    is_probed: bool = False
     slow_since: float = math.inf
+    slow_from_s: float = 0.0
 
     @property
     def is_staying(self) -> bool:
@@ -52,7 +57,7 @@ class Capacity:
         self._part_s = part_s
         self.of: list[dict[NodeId, Child]] = [{} for _ in range(stripes)]
         self.targets: list[tuple[NodeId, ...]] = [()] * stripes
-        self.used = self.leaving = 0
+        self.used = self.leaving = self.suspected = 0
         self.weakest = NOBODY
         """Slots of the weakest child."""
         self._withheld, self._calm_at = 0, math.inf
@@ -113,6 +118,7 @@ class Capacity:
             return False
         if not child.is_staying:
             self.leaving -= 1
+            self.suspected -= child.is_suspected
         else:
             self.used -= 1
         self._order(stripe)
@@ -122,14 +128,16 @@ class Capacity:
         if child.is_staying:
             self.used -= 1
             self.leaving += 1
-        child.leaving_at, child.is_suspected = until, is_suspected
+        self.suspected += is_suspected - child.is_suspected
+        child.leaving_at, child.is_suspected, child.is_probed = until, is_suspected, False
         self._find_weakest()
 
     def take_back(self, child: Child) -> None:
         if not child.is_staying:
             self.used += 1
             self.leaving -= 1
-        child.leaving_at, child.is_suspected = math.inf, False
+        self.suspected -= child.is_suspected
+        child.leaving_at, child.is_suspected, child.is_probed = math.inf, False, False
         self._find_weakest()
 
     def weaker(self, stripe: int, slots: int) -> Child | None:
@@ -157,25 +165,39 @@ class Capacity:
         return [stripe for stripe, children in enumerate(self.of) if node in children]
 
     def backlogged(self, node: NodeId, stripe: int, delay_s: float, now: float) -> Child | None:
-        """Note how long this child's oldest part waits. Returns the child when that is too long
-        for too long and it may be better off elsewhere; a slot is withheld as well, for the uplink
-        may be to blame."""
+        """Note how long this child's oldest part waits. When that is too long for too long, returns
+        the weakest of those that wait so, which may be better off elsewhere; a slot is withheld as
+        well, for the uplink may be to blame."""
         child = self.of[stripe].get(node)
         if child is None:
             return None
         if delay_s < max(self._limits.backlog_s, self._stripes * self._part_s):
             child.slow_since = math.inf
             return None
-        child.slow_since = min(child.slow_since, now)
+        if child.slow_since == math.inf or self._will_pass(child, delay_s):
+            child.slow_since, child.slow_from_s = now, delay_s
         if now - child.slow_since < self._limits.backlog_for_s or not child.is_staying:
             return None
         is_kept = self._is_bare() and self._are_slow()
-        child.slow_since = now if is_kept else math.inf
         if self._withheld < self.given // 2:
             self._withheld += 1
         self._calm_at = now + self._limits.calm_s
         self._settle()
-        return None if is_kept else child
+        child.slow_since = now
+        if is_kept:
+            return None
+        slow = [c for c in self._staying() if now - c.slow_since >= self._limits.backlog_for_s]
+        weakest = min((child, *slow), key=lambda each: each.slots)
+        weakest.slow_since = math.inf
+        return weakest
+
+    def _will_pass(self, child: Child, delay_s: float) -> bool:
+        """The backlog goes by itself: it has become less, or more are fed than there are slots for
+        until some have left, or as many leave as should at a time."""
+        if delay_s < child.slow_from_s - DRAINED_S:
+            return True
+        is_crowded = self.used + self.leaving > self.given
+        return self.leaving > 0 and (is_crowded or self.leaving >= max(1, self.given // 4))
 
     def _is_bare(self) -> bool:
         """Every stripe is let out once, and has to be: to send a child elsewhere helps nobody."""

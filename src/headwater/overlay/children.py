@@ -183,8 +183,19 @@ class Children:
         if not is_newest:
             children = self.capacity.of[stripe]
             targets = tuple(n for n in targets if n != source and children[n].first <= seq)
+        if self.capacity.suspected:
+            targets = self._answering(stripe, targets)
         if targets:
             self._common.out.append(Forward(seq, targets))
+
+    def _answering(self, stripe: int, targets: tuple[NodeId, ...]) -> tuple[NodeId, ...]:
+        """Those that are there. Who may be gone gets one part, and others when it has taken that:
+        when many die, what is sent to them is missing elsewhere."""
+        children = self.capacity.of[stripe]
+        found = tuple(node for node in targets if not children[node].is_probed)
+        for node in found:
+            children[node].is_probed = children[node].is_suspected
+        return found
 
     def tell_path(self, stripe: int) -> None:
         common = self._common
