@@ -28,11 +28,14 @@ CONNECTIONS = 3
 STEP_BYTES = 4 * 1024 * 1024
 BLOCK_BYTES = 16 * 1024
 CERTIFICATE = "bare_tls.pem"
+__all__ = ["client_side", "make_certificate", "server_side"]
+
 _RANGE = struct.Struct("!QQ")
 _DIRECT = getattr(os, "O_DIRECT", 0)
 
 
-def _certificate(file: Path) -> None:
+def make_certificate(file: Path) -> None:
+    """Self-signed, with its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "floor")])
     now = datetime.now(UTC)
@@ -50,12 +53,24 @@ def _certificate(file: Path) -> None:
     )
 
 
-def _serve(file: Path, certificate: Path) -> None:
-    """Until whoever started us is gone: each connection asks for one range."""
-    _certificate(certificate)
+def server_side(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(certificate)
+    return context
+
+
+def client_side(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(certificate)
+    return context
+
+
+def _serve(file: Path, certificate: Path) -> None:
+    """Until whoever started us is gone: each connection asks for one range."""
+    make_certificate(certificate)
+    context = server_side(certificate)
 
     def send(accepted: socket.socket) -> None:
         buffer = memoryview(bytearray(STEP_BYTES))
@@ -107,9 +122,7 @@ def _receive(port: int, context: ssl.SSLContext, target: Path, at: int, end: int
 def _get(target: Path, port: int, certificate: Path, size_bytes: int) -> float:
     """Seconds from the first connection until the file is whole and on the disk."""
     began_s = time.perf_counter()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.load_verify_locations(certificate)
+    context = client_side(certificate)
     with target.open("wb") as file:
         file.truncate(size_bytes)
         share = -(-size_bytes // CONNECTIONS // STEP_BYTES) * STEP_BYTES

@@ -1,4 +1,5 @@
-"""A live down a chain of four relays: when each part is where, and what as many MoQ relays take."""
+"""A live down a chain of four relays: when each part is where, what as many MoQ relays take, and
+what TLS and the checks alone do."""
 
 import asyncio
 import statistics
@@ -39,7 +40,7 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 async def measure(report: Report, options: Options) -> None:
-    """`--runs N`: N seconds of each. Parts: 720p, 1080p, frames, hops, moq."""
+    """`--runs N`: N seconds of each. Parts: 720p, 1080p, frames, hops, floor, moq."""
     seconds = options.count(SECONDS)
     lost = duplicates = 0
     whole: list[float] = []
@@ -69,6 +70,8 @@ async def measure(report: Report, options: Options) -> None:
         for above, below in pairwise(watchers):
             hop = f"hop {above.node.name} to {below.node.name}"
             report.beside(hop, _compare(above, below)[1])
+    if options.wants("floor"):
+        await _floor(report, sizes, seconds)
     if options.wants("moq"):
         await _moq(report, sizes, seconds)
 
@@ -110,6 +113,14 @@ def _compare(above: Watcher, below: Watcher) -> tuple[int, list[float]]:
     counted = [seq for seq, at in above.arrived.items() if begin <= at <= end]
     came = [seq for seq in counted if seq in below.arrived]
     return len(counted) - len(came), [1e3 * (below.arrived[s] - above.arrived[s]) for s in came]
+
+
+async def _floor(report: Report, sizes: Sequence[int], seconds: int) -> None:
+    """The same sizes and pace over as many bare relays, each a process."""
+    words = ",".join(map(str, sizes))
+    async with child("bench.bare_chain", len(NAMES) - 2, seconds, 100, words) as bare:
+        least = [float(ms) for ms in await bare.answer(timeout_s=seconds + 90)]
+    report.figure("floor_p50_ms", statistics.median(least), least, "TLS, signature, hash: no more")
 
 
 async def _moq(report: Report, sizes: Sequence[int], seconds: int) -> None:
