@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from overlay_net import node_id
 
-from headwater.overlay.capacity import NOBODY, Capacity, Child
+from headwater.overlay.capacity import DRAINED_S, NOBODY, Capacity, Child
 from headwater.overlay.limits import Limits
 from headwater.wire.ids import NodeId
 
@@ -140,6 +140,13 @@ def test_a_backlog_that_becomes_less_costs_nobody() -> None:
         waits_s = 0.6 - step * 0.06
         assert mine.backlogged(child.node, 0, waits_s, 10.0 + 0.5 * step) is None
     assert mine.slots == 8
+
+
+def test_a_backlog_that_becomes_hardly_less_costs_the_child() -> None:
+    mine = capacity(8)
+    child = mine.add(node_id("slow"), 0, 0, 1)
+    assert mine.backlogged(child.node, 0, 0.6, 10.0) is None
+    assert mine.backlogged(child.node, 0, 0.6 - 0.9 * DRAINED_S, 11.0) is child
 
 
 def test_a_backlog_costs_nobody_while_more_are_fed_than_there_are_slots_for() -> None:

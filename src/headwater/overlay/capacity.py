@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from headwater.overlay.limits import Limits
 from headwater.wire.ids import NodeId
 
-__all__ = ["NOBODY", "Capacity", "Child", "gives_way"]
+__all__ = ["DRAINED_S", "NOBODY", "Capacity", "Child", "gives_way"]
 
 RELAY_SPREAD = 2
 DRAINED_S = 0.05
@@ -23,6 +23,11 @@ NOBODY = 2**16
 def gives_way(weaker: int, slots: int, limits: Limits) -> bool:
     """Whether a child with `weaker` slots makes place for a node with `slots`."""
     return max(1, weaker * limits.displace_ratio) <= slots
+
+
+def _at_a_time(slots: int) -> int:
+    """So many children may be leaving."""
+    return max(1, slots // 4)
 
 
 @dataclass(slots=True, eq=False)
@@ -150,7 +155,7 @@ class Capacity:
 
     def oldest_leaving(self) -> Child | None:
         """Whose time is up first, when as many leave as may at a time."""
-        if self.leaving < max(1, self.slots // 4):
+        if self.leaving < _at_a_time(self.slots):
             return None
         leaving = [c for each in self.of for c in each.values() if not c.is_staying]
         return min(leaving, key=lambda child: child.leaving_at)
@@ -196,8 +201,8 @@ class Capacity:
         until some have left, or as many leave as should at a time."""
         if delay_s < child.slow_from_s - DRAINED_S:
             return True
-        is_crowded = self.used + self.leaving > self.given
-        return self.leaving > 0 and (is_crowded or self.leaving >= max(1, self.given // 4))
+        is_crowded = self.leaving > max(0, self.given - self.used)
+        return is_crowded or self.leaving >= _at_a_time(self.given)
 
     def _is_bare(self) -> bool:
         """Every stripe is let out once, and has to be: to send a child elsewhere helps nobody."""
