@@ -10,13 +10,13 @@ import asyncio
 import hashlib
 import itertools
 import os
-import ssl
 import struct
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -24,7 +24,7 @@ import uvloop
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 
 from bench.bare_tls import client_side, make_certificate, server_side
-from bench.child import child, say, stdin_closes
+from bench.child import Child, child, say, stdin_closes
 
 HOST = "127.0.0.1"
 WARM_UP_S = 2.0
@@ -68,7 +68,7 @@ async def _listen(certificate: Path, take: Callable[[int, bytes], None]) -> int:
 
 
 async def _reach(certificate: Path, port: int) -> asyncio.Transport:
-    context: ssl.SSLContext = client_side(certificate)
+    context = client_side(certificate)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(asyncio.Protocol, HOST, port, ssl=context)
     return transport
@@ -80,20 +80,18 @@ async def _main(relays: int, seconds: int, part_ms: int, sizes: str) -> None:
         certificate = folder / "chain.pem"
         make_certificate(certificate)
         count = round((seconds + WARM_UP_S) * 1000 / part_ms)
-        roles = [("watch", str(count)), *[("relay",)] * relays, ("publish", str(count))]
-        port: list[int] = []
-        watcher = None
-        for role in roles:
-            extra: list[str | int] = [part_ms, sizes] if role[0] == "publish" else []
-            started = await stack.enter_async_context(
-                child("bench.bare_chain", *role, certificate, *port, *extra)
-            )
-            watcher = watcher or started
-            if role[0] != "publish":
-                port = [await started.answer()]
-        assert watcher is not None
+        start = partial(_start, stack, certificate)
+        watcher = await start("watch", count)
+        port = await watcher.answer()
+        for _ in range(relays):
+            port = await (await start("relay", port)).answer()
+        await start("publish", port, count, part_ms, sizes)
         took_ms = await watcher.answer(timeout_s=seconds + 60)
         say(took_ms[round(WARM_UP_S * 1000 / part_ms) :])
+
+
+async def _start(stack: AsyncExitStack, certificate: Path, *words: str | int) -> Child:
+    return await stack.enter_async_context(child("bench.bare_chain", certificate, *words))
 
 
 async def _watch(count: int, certificate: Path) -> None:
@@ -130,11 +128,11 @@ async def _publish(
 
 def main(words: Sequence[str]) -> None:
     match words:
-        case ["watch", count, certificate]:
+        case [certificate, "watch", count]:
             uvloop.run(_watch(int(count), Path(certificate)))
-        case ["relay", certificate, port]:
+        case [certificate, "relay", port]:
             uvloop.run(_relay(Path(certificate), int(port)))
-        case ["publish", count, certificate, port, part_ms, sizes]:
+        case [certificate, "publish", port, count, part_ms, sizes]:
             each = [int(size) for size in sizes.split(",")]
             part_s = int(part_ms) / 1000
             uvloop.run(_publish(int(count), Path(certificate), int(port), part_s, each))

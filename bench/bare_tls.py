@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bench.child import say, stdin_closes, told
 
+__all__ = ["client_side", "make_certificate", "server_side"]
+
 CONNECTIONS = 3
 STEP_BYTES = 4 * 1024 * 1024
 BLOCK_BYTES = 16 * 1024
 CERTIFICATE = "bare_tls.pem"
-__all__ = ["client_side", "make_certificate", "server_side"]
-
 _RANGE = struct.Struct("!QQ")
 _DIRECT = getattr(os, "O_DIRECT", 0)
 

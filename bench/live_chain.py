@@ -116,21 +116,22 @@ def _compare(above: Watcher, below: Watcher) -> tuple[int, list[float]]:
 
 
 async def _floor(report: Report, sizes: Sequence[int], seconds: int) -> None:
-    """The same sizes and pace over as many bare relays, each a process."""
-    words = ",".join(map(str, sizes))
-    async with child("bench.bare_chain", len(NAMES) - 2, seconds, 100, words) as bare:
-        least = [float(ms) for ms in await bare.answer(timeout_s=seconds + 90)]
+    least = await _beside("bench.bare_chain", sizes, seconds)
     report.figure("floor_p50_ms", statistics.median(least), least, "TLS, signature, hash: no more")
 
 
+async def _beside(module: str, sizes: Sequence[int], seconds: int) -> list[float]:
+    """Milliseconds of the same sizes and pace over as many relays of that kind, each a process."""
+    words = ",".join(map(str, sizes))
+    async with child(module, len(NAMES) - 2, seconds, 100, words) as chain_of_them:
+        return [float(ms) for ms in await chain_of_them.answer(timeout_s=seconds + 90)]
+
+
 async def _moq(report: Report, sizes: Sequence[int], seconds: int) -> None:
-    """The same sizes and pace over as many relays of MoQ, each a process."""
     if not is_installed():
         report.note("moq: not measured: `pip install -r requirements/bench.txt` brings it")
         return
-    words = ",".join(map(str, sizes))
-    async with child("bench.moq_chain", len(NAMES) - 2, seconds, 100, words) as moq:
-        theirs = [float(ms) for ms in await moq.answer(timeout_s=seconds + 90)]
+    theirs = await _beside("bench.moq_chain", sizes, seconds)
     report.figure("moq_p50_ms", statistics.median(theirs), theirs, "they check nothing")
     report.figure("moq_p99_ms", percentile(theirs, 0.99), theirs)
     if lost := seconds * 10 - len(theirs):
