@@ -42,6 +42,21 @@ def test_ranges_are_the_very_bytes() -> None:
     run(_test)
 
 
+def test_a_media_element_stores_no_second_copy() -> None:
+    async def _test(web: Serving) -> None:
+        url = f"/v/{web.node.add(PAYLOAD).hex()}/file"
+        for kind, keeps in [
+            ("video", "no-store"),
+            ("audio", "no-store"),
+            ("document", "immutable"),
+        ]:
+            got = await web.client.get(url, headers={"Sec-Fetch-Dest": kind})
+            assert keeps in got.headers["cache-control"]
+            assert got.content == PAYLOAD
+
+    run(_test)
+
+
 def test_head_and_416_and_304() -> None:
     async def _test(web: Serving) -> None:
         video = web.node.add(PAYLOAD)

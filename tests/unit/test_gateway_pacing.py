@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.web.gateway.pacing import BURST_BYTES, MIN_BYTES_S, SPEED, index_end, paced
+from headwater.web.gateway.pacing import (
+    BEHIND_INDEX_BYTES,
+    MIN_BYTES_S,
+    SOON_BYTES,
+    SOON_BYTES_S,
+    SOON_S,
+    SPEED,
+    index_end,
+    paced,
+)
 
 CHUNK = 250_000
 
@@ -57,15 +66,23 @@ def test_the_first_part_at_once_the_rest_ahead_of_the_playing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = _waits([bytes(CHUNK)] * 40, 200_000, monkeypatch)
-    free = BURST_BYTES // CHUNK
+    free = BEHIND_INDEX_BYTES // CHUNK
     assert before[: free + 1] == [0.0] * (free + 1)
-    paced_bytes = CHUNK * 39 - BURST_BYTES
-    assert before[39] == pytest.approx(paced_bytes / (SPEED * 200_000))
+    soon = round(SOON_S * 200_000) // CHUNK
+    assert before[soon] == pytest.approx((CHUNK * soon - BEHIND_INDEX_BYTES) / SOON_BYTES_S)
+    assert before[39] == pytest.approx((CHUNK * 39 - SOON_S * 200_000) / (SPEED * 200_000))
 
 
 def test_what_plays_slowly_still_comes_at_a_fair_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     before = _waits([bytes(CHUNK)] * 40, 1000, monkeypatch)
-    assert before[39] == pytest.approx((CHUNK * 39 - BURST_BYTES) / MIN_BYTES_S)
+    assert before[39] == pytest.approx((CHUNK * 39 - SOON_BYTES) / MIN_BYTES_S)
+
+
+def test_what_plays_at_a_high_rate_is_held_up_by_nothing_but_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = _waits([bytes(4_000_000)] * 40, 8_000_000, monkeypatch)
+    assert before[39] == pytest.approx((4_000_000 * 39 - 2 * 8_000_000) / (SPEED * 8_000_000))
 
 
 def test_a_large_index_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

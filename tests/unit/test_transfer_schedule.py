@@ -245,6 +245,22 @@ def test_a_seek_withdraws_what_nobody_waits_for_any_more() -> None:
     assert min(c.first for c in commands if isinstance(c, Ask)) == 3000
 
 
+def test_after_a_seek_the_first_blocks_are_asked_for_in_a_small_request_and_the_rest_in_few() -> (
+    None
+):
+    world = World(4096, {node(1): Server()})
+    world.schedule.want(1, 0, 64)
+    world.run(until_s=1.0)
+    world.schedule.want(1, 3000, 72)
+    asks = [c for c in world.schedule.handle_timer(world.now) if isinstance(c, Ask)]
+    assert [(ask.first, ask.count) for ask in asks] == [
+        (3000, 4),
+        (3004, 12),
+        (3016, 32),
+        (3048, 24),
+    ]
+
+
 def test_the_reader_comes_before_the_copy() -> None:
     world = World(4096, {node(1): Server()})
     world.schedule.want_all(True)

@@ -16,8 +16,10 @@ __all__ = ["Place", "Reader", "Reading"]
 
 CHUNK_BLOCKS = 32
 """What is handed over at once: 512 KiB."""
-FIRST_AHEAD_BLOCKS = 64
-"""Looked ahead at first, 1 MiB; then as much again as was read: less in the way of a seek."""
+FIRST_AHEAD_BLOCKS = 32
+"""Looked ahead at first, 512 KiB; then as much again as was read: less in the way of a seek."""
+STEP_BLOCKS = 32
+"""What is looked ahead at ends at a multiple of this: it moves on in requests worth their cost."""
 MIN_AHEAD_BYTES = 4 * 1024 * 1024
 MAX_AHEAD_BYTES = 32 * 1024 * 1024
 AHEAD_S = 20.0
@@ -150,6 +152,7 @@ class Reader:
                 reading.unwant()
                 reading.swarm, swarm.trouble = swarm, None
             ahead = min(self._ahead_blocks, max(FIRST_AHEAD_BLOCKS, block - reading.first_block))
+            ahead += -(block + ahead) % STEP_BLOCKS
             if stored.window_blocks is not None:
                 ahead = min(ahead, stored.window_blocks // 2)
             swarm.schedule.want(reading.id, block, min(ahead, left))

@@ -29,6 +29,9 @@ PROBE_BLOCKS = 4
 """A request to a node that has not proven itself: 64 KiB."""
 MAX_READ_BLOCKS = 32
 """A reader's request is never larger than 512 KiB: a seek throws away little."""
+PROVEN_GROWTH = 3
+"""To a node that has answered before, each request is for as many times what is before it; to
+another one for as much again."""
 SLICE_S = 0.05
 """A request is for what its node is believed to send in this time, where that is within bounds."""
 MIN_COPY_BLOCKS = 32
@@ -291,10 +294,11 @@ class Schedule:
         return count
 
     def _read_blocks(self, source: Source, ahead: int, now: float) -> int:
-        """Small where the reader waits, doubling with the distance: few requests, soon answered."""
+        """Small where the reader waits, growing with the distance: few requests, soon answered."""
         if not source.is_proven and self._usable_count(now) > 1:
             return PROBE_BLOCKS
-        size = max(PROBE_BLOCKS, min(ahead, MAX_READ_BLOCKS))
+        growth = PROVEN_GROWTH if source.is_proven else 1
+        size = max(PROBE_BLOCKS, min(growth * ahead, MAX_READ_BLOCKS))
         affordable = int(source.rate_bytes_s * SLICE_S) // BLOCK_BYTES
         return size if not source.is_proven else max(PROBE_BLOCKS, min(size, affordable))
 

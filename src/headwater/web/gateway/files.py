@@ -33,6 +33,8 @@ async def file(
     start, end = found.part.start, found.part.end
     session = _session(request)
     if request.headers.get("sec-fetch-dest") in ("video", "audio"):
+        # A second copy on the same disk; and while one range is being stored, the next one waits.
+        headers["Cache-Control"] = "no-store"
         chunks = held(lambda at: reader.read(at, end - at, session=session), start)
         if (bytes_per_s := _played_bytes_s(node, video)) > 0:
             chunks = paced(chunks, start=start, bytes_per_s=bytes_per_s)

@@ -2,7 +2,8 @@
 
 A media element swallows 15 to 20 MB of a range as fast as they come. On the viewer's machine that
 work is in the way of the first picture and of the next seek, and most of it is thrown away by the
-latter. So the first part goes at full speed, the rest well ahead of the playing.
+latter. So what a first picture mostly takes goes at full speed, what it can take as fast as it is
+decoded, the rest well ahead of the playing.
 """
 
 import asyncio
@@ -14,10 +15,14 @@ from headwater.errors import NotFound
 
 __all__ = ["held", "index_end", "paced"]
 
-BURST_BYTES = 1_000_000
+FIRST_BYTES, FIRST_S = 400_000, 2.0
+"""At full speed, whichever is more: a group of pictures as those who stream make them."""
 BEHIND_INDEX_BYTES = 600_000
 """What the first pictures take, behind the index."""
-BURST_S = 2.0
+SOON_BYTES, SOON_S = 1_000_000, 10.0
+"""Soon after: the longest group that encoders make unasked."""
+SOON_BYTES_S = 16_000_000.0
+"""About as fast as it is decoded, which it shall not be in the way of."""
 SPEED = 8.0
 """Times as fast as it plays."""
 MIN_BYTES_S = 1_000_000.0
@@ -77,16 +82,19 @@ async def paced(
 ) -> AsyncGenerator[bytes, None]:
     """The same chunks, which begin at byte `start` of a file that plays at `bytes_per_s`."""
     rate = max(SPEED * bytes_per_s, MIN_BYTES_S)
-    burst = max(BURST_BYTES, BURST_S * bytes_per_s)
+    first = max(FIRST_BYTES, FIRST_S * bytes_per_s)
+    soon = max(SOON_BYTES, SOON_S * bytes_per_s)
     sent, begun_s = 0, None
     async with aclosing(chunks) as given:
         async for chunk in given:
             if begun_s is None:
                 begun_s = clock()
                 if start == 0:
-                    burst = max(burst, index_end(chunk) + BEHIND_INDEX_BYTES)
+                    first = max(first, index_end(chunk) + BEHIND_INDEX_BYTES)
+                    soon = max(soon, first)
             yield chunk
             sent += len(chunk)
-            ahead_s = (sent - burst) / rate - (clock() - begun_s)
-            if ahead_s > 0:
-                await asyncio.sleep(ahead_s)
+            due_s = max((sent - first) / max(rate, SOON_BYTES_S), (sent - soon) / rate)
+            wait_s = begun_s + due_s - clock()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
