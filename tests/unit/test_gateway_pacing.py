@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.web.gateway.pacing import (
-    BEHIND_INDEX_BYTES,
+    FIRST_BYTES,
+    FIRST_S,
     MIN_BYTES_S,
     SOON_BYTES,
     SOON_BYTES_S,
@@ -40,7 +41,9 @@ def test_garbage_is_no_index_and_no_endless_loop(head: bytes) -> None:
     assert index_end(head) >= 0
 
 
-def _waits(chunks: list[bytes], bytes_per_s: float, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def _waits(
+    chunks: list[bytes], bytes_per_s: float, monkeypatch: pytest.MonkeyPatch, *, start: int = 0
+) -> list[float]:
     """How long it waited in all before each chunk, on a clock that only its sleeps move."""
     now = [0.0]
     before: list[float] = []
@@ -55,21 +58,30 @@ def _waits(chunks: list[bytes], bytes_per_s: float, monkeypatch: pytest.MonkeyPa
 
     async def run() -> None:
         monkeypatch.setattr(asyncio, "sleep", sleep)
-        given = paced(source(), start=0, bytes_per_s=bytes_per_s, clock=lambda: now[0])
+        given = paced(source(), start=start, bytes_per_s=bytes_per_s, clock=lambda: now[0])
         assert [chunk async for chunk in given] == chunks
 
     asyncio.run(run())
     return before
 
 
-def test_the_first_part_at_once_the_rest_ahead_of_the_playing(
+def test_the_beginning_at_once_the_rest_ahead_of_the_playing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = _waits([bytes(CHUNK)] * 40, 200_000, monkeypatch)
-    free = BEHIND_INDEX_BYTES // CHUNK
+    free = SOON_BYTES // CHUNK
+    assert before[: free + 1] == [0.0] * (free + 1)
+    assert before[39] == pytest.approx((CHUNK * 39 - SOON_BYTES) / (SPEED * 200_000))
+
+
+def test_after_a_seek_a_group_at_once_a_long_one_as_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = _waits([bytes(CHUNK)] * 40, 200_000, monkeypatch, start=1)
+    free = FIRST_BYTES // CHUNK
     assert before[: free + 1] == [0.0] * (free + 1)
     soon = round(SOON_S * 200_000) // CHUNK
-    assert before[soon] == pytest.approx((CHUNK * soon - BEHIND_INDEX_BYTES) / SOON_BYTES_S)
+    assert before[soon] == pytest.approx((CHUNK * soon - FIRST_BYTES) / SOON_BYTES_S)
     assert before[39] == pytest.approx((CHUNK * 39 - SOON_S * 200_000) / (SPEED * 200_000))
 
 
@@ -81,8 +93,9 @@ def test_what_plays_slowly_still_comes_at_a_fair_rate(monkeypatch: pytest.Monkey
 def test_what_plays_at_a_high_rate_is_held_up_by_nothing_but_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = _waits([bytes(4_000_000)] * 40, 8_000_000, monkeypatch)
-    assert before[39] == pytest.approx((4_000_000 * 39 - 2 * 8_000_000) / (SPEED * 8_000_000))
+    before = _waits([bytes(4_000_000)] * 40, 8_000_000, monkeypatch, start=1)
+    late = 4_000_000 * 39 - FIRST_S * 8_000_000
+    assert before[39] == pytest.approx(late / (SPEED * 8_000_000))
 
 
 def test_a_large_index_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ CHUNK_BLOCKS = 32
 """What is handed over at once: 512 KiB."""
 FIRST_AHEAD_BLOCKS = 32
 """Looked ahead at first, 512 KiB; then as much again as was read: less in the way of a seek."""
+BEGIN_AHEAD_BLOCKS = 64
+"""The same where a file begins, with its index."""
 STEP_BLOCKS = 32
 """What is looked ahead at ends at a multiple of this: it moves on in requests worth their cost."""
 MIN_AHEAD_BYTES = 4 * 1024 * 1024
@@ -151,7 +153,8 @@ class Reader:
             if swarm is not reading.swarm:
                 reading.unwant()
                 reading.swarm, swarm.trouble = swarm, None
-            ahead = min(self._ahead_blocks, max(FIRST_AHEAD_BLOCKS, block - reading.first_block))
+            least = FIRST_AHEAD_BLOCKS if reading.first_block else BEGIN_AHEAD_BLOCKS
+            ahead = min(self._ahead_blocks, max(least, block - reading.first_block))
             ahead += -(block + ahead) % STEP_BLOCKS
             if stored.window_blocks is not None:
                 ahead = min(ahead, stored.window_blocks // 2)

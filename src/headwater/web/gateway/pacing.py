@@ -18,7 +18,7 @@ __all__ = ["held", "index_end", "paced"]
 FIRST_BYTES, FIRST_S = 400_000, 2.0
 """At full speed, whichever is more: a group of pictures as those who stream make them."""
 BEHIND_INDEX_BYTES = 600_000
-"""What the first pictures take, behind the index."""
+"""What the first pictures take, behind the index: nothing before them has to be decoded."""
 SOON_BYTES, SOON_S = 1_000_000, 10.0
 """Soon after: the longest group that encoders make unasked."""
 SOON_BYTES_S = 16_000_000.0
@@ -90,8 +90,7 @@ async def paced(
             if begun_s is None:
                 begun_s = clock()
                 if start == 0:
-                    first = max(first, index_end(chunk) + BEHIND_INDEX_BYTES)
-                    soon = max(soon, first)
+                    first = soon = max(SOON_BYTES, first, index_end(chunk) + BEHIND_INDEX_BYTES)
             yield chunk
             sent += len(chunk)
             due_s = max((sent - first) / max(rate, SOON_BYTES_S), (sent - soon) / rate)
