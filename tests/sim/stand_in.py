@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from headwater.overlay.commands import Command, Deliver, Dial, Forward, Send, StartPush
+from headwater.overlay.commands import Command, Deliver, Dial, Send, StartPush
 from headwater.sim.chance import Random
 from headwater.sim.peer import Core, Peer
 from headwater.sim.stream import LIVE
@@ -51,11 +51,13 @@ class Star:
     def is_wanted(self, info: PartInfo, now: float) -> bool:
         return info.seq not in self._held
 
+    def forward(self, info: PartInfo, source: NodeId | None) -> tuple[NodeId, ...]:
+        return tuple(self._children[info.seq % STRIPES])
+
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
     ) -> bool:
         self._held.add(info.seq)
-        self._commands.append(Forward(info.seq, tuple(self._children[info.seq % STRIPES])))
         if self._next < 0:
             self._next = info.seq
         while not self._is_source and self._next in self._held:

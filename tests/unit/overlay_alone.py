@@ -59,6 +59,12 @@ class Alone:
             self.overlay.part_repeated(seq, node, self.now)
         return self.overlay.commands()
 
+    def forwarded_of(self, seq: int, node: NodeId) -> tuple[NodeId, ...]:
+        """Whom a part goes on to that is pushed by `node`."""
+        nodes = self.overlay.forward(part_at(seq), node)
+        self.push(seq, node)
+        return nodes
+
     def be_fed_by(
         self, node: NodeId, edge: int = 100, above: tuple[NodeId, ...] = (node_id("root"),)
     ) -> None:

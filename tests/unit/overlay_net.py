@@ -17,7 +17,6 @@ from headwater.overlay import (
     Dial,
     Drop,
     Forget,
-    Forward,
     Limits,
     Overlay,
     Pull,
@@ -246,8 +245,7 @@ class Net:
     def _made(self, peer: Peer, info: PartInfo) -> None:
         peer.ring[info.seq] = info
         peer.arrived_at[info.seq] = self.now
-        peer.overlay.part_arrived(info, None, self.now, is_pushed=False)
-        self.settle(peer)
+        self._arrived(peer, info, None, is_pushed=False)
 
     def settle(self, peer: Peer) -> None:
         """Do what it asks for, then see to its timer."""
@@ -274,10 +272,6 @@ class Net:
         match command:
             case Send(node, message):
                 self._send(me, node, message)
-            case Forward(seq, nodes):
-                assert seq in peer.ring, "forwarded what never came through part_arrived"
-                for node in nodes:
-                    self._push(peer, node, seq)
             case StartPush(node, stripe, first):
                 peer.pushes[node, stripe] = first
                 for seq in sorted(peer.ring):
@@ -352,7 +346,12 @@ class Net:
         if info.seq not in peer.ring:
             peer.ring[info.seq] = info
             peer.arrived_at[info.seq] = self.now
-        peer.overlay.part_arrived(info, node_id(source.name), self.now, is_pushed=is_pushed)
+        self._arrived(peer, info, node_id(source.name), is_pushed=is_pushed)
+
+    def _arrived(self, peer: Peer, info: PartInfo, source: NodeId | None, is_pushed: bool) -> None:
+        for node in peer.overlay.forward(info, source):
+            self._push(peer, node, info.seq)
+        peer.overlay.part_arrived(info, source, self.now, is_pushed=is_pushed)
         self.settle(peer)
 
     def _send(self, me: NodeId, node: NodeId, message: LiveMessage) -> None:

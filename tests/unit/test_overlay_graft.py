@@ -4,7 +4,7 @@ import pytest
 from overlay_alone import Alone, said
 from overlay_net import LIVE, PART_S, node_id, part_at
 
-from headwater.overlay import Command, Forward, Limits, Pull, StopPush
+from headwater.overlay import Command, Limits, Pull, StopPush
 from headwater.overlay.overlay import CHECK_S
 from headwater.overlay.repair import BUSY_S, FALSE_CLAIMS, RETRY_S
 from headwater.wire.ids import NodeId
@@ -225,24 +225,25 @@ def test_the_slot_of_a_child_that_may_be_gone_is_for_others_and_it_is_fed_on() -
     told = alone.pass_time(0.5)
     assert said(told, LiveJoin)[-1].free == 1, "others hear that there is room"
     assert said(alone.say(OTHER, Subscribe(LIVE, 0, 101, 1)), Accept, OTHER)
-    [forward] = [c for c in alone.push(104, PARENT) if isinstance(c, Forward)]
-    assert set(forward.nodes) == {CHILD, OTHER}
-
-
-def forwarded(out: list[Command]) -> list[tuple[NodeId, ...]]:
-    return [each.nodes for each in out if isinstance(each, Forward)]
+    assert set(alone.forwarded_of(104, PARENT)) == {CHILD, OTHER}
 
 
 def test_who_may_be_gone_gets_one_part_and_others_when_it_has_taken_that() -> None:
     alone = full_with(CHILD)
     alone.overlay.suspected(CHILD, alone.now)
-    assert forwarded(alone.push(104, PARENT)) == [(CHILD,)]
-    assert forwarded(alone.push(108, PARENT)) == []
+    assert alone.forwarded_of(104, PARENT) == (CHILD,)
+    assert alone.forwarded_of(108, PARENT) == ()
     alone.overlay.cleared(CHILD, alone.now)
-    assert forwarded(alone.push(112, PARENT)) == [(CHILD,)]
+    assert alone.forwarded_of(112, PARENT) == (CHILD,)
     alone.overlay.suspected(CHILD, alone.now)
-    assert forwarded(alone.push(116, PARENT)) == [(CHILD,)]
-    assert forwarded(alone.push(120, PARENT)) == []
+    assert alone.forwarded_of(116, PARENT) == (CHILD,)
+    assert alone.forwarded_of(120, PARENT) == ()
+
+
+def test_a_part_is_passed_on_once() -> None:
+    alone = full_with(CHILD)
+    assert alone.forwarded_of(104, PARENT) == (CHILD,)
+    assert alone.forwarded_of(104, OTHER) == ()
 
 
 def test_a_child_that_was_suspected_and_is_there_stays() -> None:

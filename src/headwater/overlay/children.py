@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from headwater.overlay.capacity import Capacity, Child, gives_way
-from headwater.overlay.commands import Forward, StartPush, StopPush
+from headwater.overlay.commands import StartPush, StopPush
 from headwater.overlay.common import Common
 from headwater.overlay.feed import Feed
 from headwater.overlay.partner import Partner
@@ -173,20 +173,17 @@ class Children:
         for stripe in self.capacity.stripes_of(node):
             self.remove(node, stripe, is_linked=is_linked)
 
-    def forward(self, seq: int, source: NodeId | None, *, is_newest: bool) -> None:
-        """Push a part on: to all of its stripe's children, or when it is a repaired one, to those
+    def forward(self, seq: int, source: NodeId | None, *, is_newest: bool) -> tuple[NodeId, ...]:
+        """Whom a part goes to: all of its stripe's children, or when it is a repaired one, those
         that asked for parts so old."""
         stripe = seq % self._common.stripes
         targets = self.capacity.targets[stripe]
         if not targets:
-            return
+            return ()
         if not is_newest:
             children = self.capacity.of[stripe]
             targets = tuple(n for n in targets if n != source and children[n].first <= seq)
-        if self.capacity.suspected:
-            targets = self._answering(stripe, targets)
-        if targets:
-            self._common.out.append(Forward(seq, targets))
+        return self._answering(stripe, targets) if self.capacity.suspected else targets
 
     def _answering(self, stripe: int, targets: tuple[NodeId, ...]) -> tuple[NodeId, ...]:
         """Those that are there. Who may be gone gets one part, and others when it has taken that:

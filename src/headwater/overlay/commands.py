@@ -11,7 +11,6 @@ __all__ = [
     "Dial",
     "Drop",
     "Forget",
-    "Forward",
     "LeaveOut",
     "Pull",
     "Send",
@@ -30,14 +29,6 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Forward:
-    """Push this part to these children. It was verified and is kept."""
-
-    seq: int
-    nodes: tuple[NodeId, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class LeaveOut:
     """This child has these parts already: where they are still to be pushed to it, a word in their
     place will do."""
@@ -48,8 +39,8 @@ class LeaveOut:
 
 @dataclass(frozen=True, slots=True)
 class StartPush:
-    """A child was accepted: push what is kept of the stripe from `first` on, then what Forward
-    says. For a child that is fed already: start over at `first`."""
+    """A child was accepted: push what is kept of the stripe from `first` on, then what
+    `forward` says. For a child that is fed already: start over at `first`."""
 
     node: NodeId
     stripe: int
@@ -115,6 +106,4 @@ class Drop:
     hostile: bool
 
 
-Command = (
-    Send | Forward | LeaveOut | StartPush | StopPush | Pull | Deliver | Skip | Forget | Dial | Drop
-)
+Command = Send | LeaveOut | StartPush | StopPush | Pull | Deliver | Skip | Forget | Dial | Drop

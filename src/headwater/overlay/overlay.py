@@ -273,6 +273,14 @@ class Overlay:
                 self._feeds.left_out(partner, seq)
             self._wake(now)
 
+    def forward(self, info: PartInfo, source: NodeId | None) -> tuple[NodeId, ...]:
+        """Whom to push a VERIFIED part to, as long as it is wanted: asked, and done, before
+        part_arrived is told of it. At each hop all who are below wait for what comes first."""
+        if not self._common.window.is_wanted(info.seq):
+            return ()
+        is_newest = info.seq > self._common.window.edge
+        return self._children.forward(info.seq, source, is_newest=is_newest)
+
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
     ) -> bool:
@@ -302,7 +310,6 @@ class Overlay:
             common.cadence.arrived(seq, info.pts_us / 1e6, now, is_timely=False)
             common.counters.pulled_parts += not is_pushed
         self._repair.arrived(seq)
-        self._children.forward(seq, source, is_newest=is_newest)
         self._announcements.came(seq, source)
         self._moved_on(info, edge, now)
         if is_newest:

@@ -11,7 +11,6 @@ from headwater.overlay.commands import (
     Dial,
     Drop,
     Forget,
-    Forward,
     LeaveOut,
     Pull,
     Send,
@@ -61,6 +60,7 @@ class Core(Protocol):
     def is_wanted(self, info: PartInfo, now: float) -> bool: ...
     def part_repeated(self, seq: int, source: NodeId, now: float) -> None: ...
     def left_out(self, seq: int, source: NodeId, now: float) -> None: ...
+    def forward(self, info: PartInfo, source: NodeId | None) -> tuple[NodeId, ...]: ...
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
     ) -> bool: ...
@@ -161,7 +161,6 @@ class Peer:
         self._ticket = 0
         self._act: dict[type, Callable[..., None]] = {
             Send: self._send,
-            Forward: self._forward,
             LeaveOut: self._leave_out,
             StartPush: self._start_push,
             StopPush: self._stop_push,
@@ -311,12 +310,14 @@ class Peer:
             world.record.delay.add(now - made_s)
         elif self.fed_s == NEVER:
             self.fed_s = now
+        self._forward(seq, self.core.forward(info, link.far_id))
         self.core.part_arrived(info, link.far_id, now, is_pushed=parcel.is_push)
         self.flush()
 
     def make(self, info: PartInfo) -> None:
         """The source made one."""
         self.hold(info.seq)
+        self._forward(info.seq, self.core.forward(info, None))
         self.core.part_arrived(info, None, self.world.clock.now, is_pushed=False)
         self.flush()
 
@@ -400,13 +401,9 @@ class Peer:
         if message is not None:
             self.world.network.send(link, message)
 
-    def _forward(self, command: Forward) -> None:
-        seq, links = command.seq, self.links
-        if not self.has(seq):
-            self.world.tally.unheld_forwarded += 1
-            return
-        stripe = seq % self.world.stripes
-        for node in command.nodes:
+    def _forward(self, seq: int, nodes: tuple[NodeId, ...]) -> None:
+        links, stripe = self.links, seq % self.world.stripes
+        for node in nodes:
             link = links.get(node)
             if link is not None:
                 ticket = link.pushes.get(stripe)

@@ -178,7 +178,7 @@ class Watch:
     def _faults(self) -> dict[str, float]:
         tally = self._simulation.record.tally
         names = (
-            *("forged_refused", "unheld_forwarded", "out_of_order", "protocol_errors"),
+            *("forged_refused", "out_of_order", "protocol_errors"),
             *("banned_honest", "banned_hostile", "dials", "dials_failed"),
         )
         late = sum(peer.uplink.late for peer in self._simulation.viewers)

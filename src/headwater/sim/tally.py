@@ -15,7 +15,6 @@ COUNTED = (
     "source_bytes",
     "stream_bytes",
     "forged_refused",
-    "unheld_forwarded",
     "out_of_order",
     "delivered",
     "skipped",
@@ -30,7 +29,7 @@ COUNTED = (
     "dials_failed",
 )
 """`parts_burst`: pulled, made before the node had its first; `parts_late`: left out by an uplink;
-`unheld_forwarded`, `out_of_order`, `banned_honest`: faults of the overlay, 0 in a good one."""
+`out_of_order`, `banned_honest`: faults of the overlay, 0 in a good one."""
 
 
 class Tally:
@@ -57,7 +56,6 @@ class Tally:
     source_bytes: int
     stream_bytes: int
     forged_refused: int
-    unheld_forwarded: int
     out_of_order: int
     delivered: int
     skipped: int
