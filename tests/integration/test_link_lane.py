@@ -1,6 +1,7 @@
 """A lane lets in whom it expects, holds no more than its bounds whatever comes, and ends alone."""
 
 import asyncio
+import os
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -19,7 +20,7 @@ from headwater.link import iroh_lane, lane_door
 from headwater.link import lane as lanes
 from headwater.link.iroh import IrohLink
 from headwater.link.iroh_lane import LANE_RETRY_S, MAX_LANE_MESSAGE_BYTES
-from headwater.link.lane import MAX_LANE_STREAMS, MAX_QUEUED_BYTES, Lane
+from headwater.link.lane import JOINED_BYTES, MAX_LANE_STREAMS, MAX_QUEUED_BYTES, Lane
 from headwater.link.lane_door import LaneDoor, make_lane
 from headwater.link.lane_stream import DATA, END, MORE, RESET, WINDOW_BYTES, LaneStream
 from headwater.link.port import Link, LinkClosed, Stream
@@ -309,6 +310,18 @@ def test_frames_of_streams_that_are_not_there_are_skipped(run: Run) -> None:
                 raw.say(RESET, number, 0)
             raw.say(DATA, 7, 2, b"ok")
             assert await (await lane.accept_stream()).read_exact(2) == b"ok"
+
+    run(check())
+
+
+@on_each_loop
+@pytest.mark.parametrize("size", [1, JOINED_BYTES - 1, JOINED_BYTES, JOINED_BYTES + 1, 100_000])
+def test_what_goes_with_its_header_and_what_is_left_of_it_come_whole(run: Run, size: int) -> None:
+    async def check() -> None:
+        async with pair() as (client, server):
+            stream, payload = client.open_stream(), os.urandom(size)
+            assert stream.write_at_once(payload)
+            assert await (await server.accept_stream()).read_exact(size) == payload
 
     run(check())
 

@@ -30,8 +30,8 @@ MAX_QUEUED_BYTES = 256 * 1024
 """That wait in this process until streams have to, those of greater priority in front."""
 _LEAST_BYTES = 16 * 1024
 """Less is not sent of a stream that has more: a record takes as much."""
-_JOINED_BYTES = 16 * 1024 - FRAME.size
-"""Go in one record with the header before them."""
+JOINED_BYTES = 16 * 1024 - FRAME.size
+"""So many bytes of a frame go in one TLS record with its header."""
 _JAM_BYTES = 64 * 1024
 """What is queued cannot be taken back: more than this must not be in the way of what comes next."""
 _scratch = memoryview(bytearray(256 * 1024))
@@ -124,10 +124,10 @@ class Lane(asyncio.BufferedProtocol):
 
     def send(self, header: bytes, body: memoryview | None) -> None:
         if self._transport is not None and not self.is_closed:
-            if body is None or len(body) <= _JOINED_BYTES:
+            if body is None or len(body) <= JOINED_BYTES:
                 self._transport.write(header + body if body else header)
             else:
-                self._transport.writelines([header + body[:_JOINED_BYTES], body[_JOINED_BYTES:]])
+                self._transport.writelines([header + body[:JOINED_BYTES], body[JOINED_BYTES:]])
 
     def wait(self, stream: LaneStream) -> None:
         """Have it pump when there is room again: the greatest priority first, else in turn."""
