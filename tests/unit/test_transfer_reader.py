@@ -6,7 +6,12 @@ from typing import cast
 
 from headwater.store.shape import VideoShape
 from headwater.transfer.port import Blocks
-from headwater.transfer.reader import FIRST_AHEAD_BLOCKS, STEP_BLOCKS, Reader
+from headwater.transfer.reader import (
+    BEGIN_AHEAD_BLOCKS,
+    FIRST_AHEAD_BLOCKS,
+    STEP_BLOCKS,
+    Reader,
+)
 from headwater.transfer.swarm import Swarm
 from headwater.wire.ids import BLOCK_BYTES
 
@@ -83,6 +88,11 @@ def test_it_looks_ahead_a_little_at_first_and_then_as_far_as_it_has_read() -> No
     assert FIRST_AHEAD_BLOCKS <= end - first < FIRST_AHEAD_BLOCKS + STEP_BLOCKS
     far = [end - first for first, end in wanted if end < BLOCKS]
     assert max(far) > 4 * FIRST_AHEAD_BLOCKS
+
+
+def test_where_a_file_begins_it_looks_further_for_there_the_index_is() -> None:
+    first, end = _wanted(Everything(), 0)[0]
+    assert BEGIN_AHEAD_BLOCKS <= end - first < BEGIN_AHEAD_BLOCKS + STEP_BLOCKS
 
 
 def test_what_it_looks_ahead_at_moves_on_in_whole_steps_and_ends_with_the_video() -> None:

@@ -245,9 +245,7 @@ def test_a_seek_withdraws_what_nobody_waits_for_any_more() -> None:
     assert min(c.first for c in commands if isinstance(c, Ask)) == 3000
 
 
-def test_after_a_seek_the_first_blocks_are_asked_for_in_a_small_request_and_the_rest_in_few() -> (
-    None
-):
+def test_after_a_seek_the_first_request_is_small_and_few_follow() -> None:
     world = World(4096, {node(1): Server()})
     world.schedule.want(1, 0, 64)
     world.run(until_s=1.0)

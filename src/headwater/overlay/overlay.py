@@ -274,8 +274,8 @@ class Overlay:
             self._wake(now)
 
     def forward(self, info: PartInfo, source: NodeId | None) -> tuple[NodeId, ...]:
-        """Whom to push a VERIFIED part to, as long as it is wanted: asked, and done, before
-        part_arrived is told of it. At each hop all who are below wait for what comes first."""
+        """Whom to push a VERIFIED part to; nobody when it is not wanted. Called, and the part
+        pushed, before part_arrived: at each hop all who are below wait for what comes first."""
         if not self._common.window.is_wanted(info.seq):
             return ()
         is_newest = info.seq > self._common.window.edge

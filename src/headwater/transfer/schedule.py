@@ -30,8 +30,8 @@ PROBE_BLOCKS = 4
 MAX_READ_BLOCKS = 32
 """A reader's request is never larger than 512 KiB: a seek throws away little."""
 PROVEN_GROWTH = 3
-"""To a node that has answered before, each request is for as many times what is before it; to
-another one for as much again."""
+"""A request to a node that has answered before is for so many times what lies between it and the
+reader; one to another node for as much as that."""
 SLICE_S = 0.05
 """A request is for what its node is believed to send in this time, where that is within bounds."""
 MIN_COPY_BLOCKS = 32
@@ -295,12 +295,11 @@ class Schedule:
 
     def _read_blocks(self, source: Source, ahead: int, now: float) -> int:
         """Small where the reader waits, growing with the distance: few requests, soon answered."""
-        if not source.is_proven and self._usable_count(now) > 1:
-            return PROBE_BLOCKS
-        growth = PROVEN_GROWTH if source.is_proven else 1
-        size = max(PROBE_BLOCKS, min(growth * ahead, MAX_READ_BLOCKS))
+        if not source.is_proven:
+            others = self._usable_count(now) > 1
+            return PROBE_BLOCKS if others else max(PROBE_BLOCKS, min(ahead, MAX_READ_BLOCKS))
         affordable = int(source.rate_bytes_s * SLICE_S) // BLOCK_BYTES
-        return size if not source.is_proven else max(PROBE_BLOCKS, min(size, affordable))
+        return max(PROBE_BLOCKS, min(PROVEN_GROWTH * ahead, MAX_READ_BLOCKS, affordable))
 
     def _usable_count(self, now: float) -> int:
         return sum(1 for source in self._sources.values() if source.is_usable(now))

@@ -33,7 +33,7 @@ async def file(
     start, end = found.part.start, found.part.end
     session = _session(request)
     if request.headers.get("sec-fetch-dest") in ("video", "audio"):
-        # A second copy on the same disk; and while one range is being stored, the next one waits.
+        # The browser's would be a second copy on that disk, and a range waits for one being stored.
         headers["Cache-Control"] = "no-store"
         chunks = held(lambda at: reader.read(at, end - at, session=session), start)
         if (bytes_per_s := _played_bytes_s(node, video)) > 0:
