@@ -6,12 +6,12 @@ from typing import cast
 from headwater.link.port import Stream
 from headwater.store.shape import VideoShape
 from headwater.store.store import Store
-from headwater.transfer.limits import RateLimit
+from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
 from headwater.transfer.port import Neighbour
 from headwater.transfer.server import MAX_LARGE_ANSWERS, MAX_PRIORITY, SMALL_BLOCKS, BlockServer
 from headwater.transfer.traffic import Traffic
-from headwater.wire.ids import NodeId, VideoId
-from headwater.wire.messages import GetBlocks
+from headwater.wire.ids import BLOCK_BYTES, NodeId, VideoId
+from headwater.wire.messages import GetBlob, GetBlocks, StoredRequest
 
 
 class _Stored:
@@ -28,6 +28,9 @@ class _Store:
     def get(self, video: VideoId) -> _Stored:
         return _Stored()
 
+    def get_blob(self, blob: bytes) -> bytes:
+        return bytes(1000)
+
 
 class _Stream:
     """Takes nothing until it is `wanted`."""
@@ -35,9 +38,10 @@ class _Stream:
     def __init__(self, *, is_finished: bool = False) -> None:
         """`is_finished`: by the asker, with the question."""
         self.offered, self.wanted = asyncio.Event(), asyncio.Event()
-        self._is_finished, self.priority = is_finished, 0
+        self._is_finished, self.priority, self.written = is_finished, 0, 0
 
     async def write(self, payload: bytes) -> None:
+        self.written += len(payload)
         self.offered.set()
         await self.wanted.wait()
 
@@ -61,9 +65,9 @@ class _Bert:
     node = NodeId(b"b" * 32)
 
 
-def _server() -> BlockServer:
+def _server(limit: RateLimit | None = None) -> BlockServer:
     store = cast(Store, _Store())
-    return BlockServer(store, None, tuple, RateLimit(0), Traffic(), lambda: 0.0)
+    return BlockServer(store, None, tuple, limit or RateLimit(0), Traffic(), lambda: 0.0)
 
 
 def test_large_answers_wait_for_one_another_and_small_ones_do_not() -> None:
@@ -88,6 +92,36 @@ def test_large_answers_wait_for_one_another_and_small_ones_do_not() -> None:
                 stream.wanted.set()
             await large[-1].offered.wait()
             large[-1].wanted.set()
+
+    asyncio.run(run())
+
+
+def test_of_what_an_asker_waits_for_a_limit_lets_out_first_what_a_video_begins_with() -> None:
+    async def run() -> None:
+        server, order = _server(RateLimit(1)), list[str]()  # their own time comes in days
+        requests: dict[str, StoredRequest] = {
+            "much": GetBlocks(bytes(32), 0, SMALL_BLOCKS + 1),
+            "little": GetBlocks(bytes(32), 0, SMALL_BLOCKS),
+            "poster": GetBlob(bytes(32)),
+        }
+        streams = {name: _Stream() for name in requests}
+        async with asyncio.TaskGroup() as group:
+            tasks = []
+            for name, request in requests.items():
+                streams[name].wanted.set()
+                stream = cast(Stream, streams[name])
+                answer = server.answer(cast(Neighbour, _Anna()), request, stream)
+                tasks.append(group.create_task(answer))
+                await streams[name].offered.wait()  # its head
+            for _ in range(SMALL_BLOCKS * BLOCK_BYTES // QUANTUM_BYTES + 2):
+                before = {name: each.written for name, each in streams.items()}
+                server._turns.pass_on()
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                order += [name for name, each in streams.items() if each.written > before[name]]
+            for task in tasks:
+                task.cancel()
+        assert order == ["poster", *["little"] * (len(order) - 2), "much"]
 
     asyncio.run(run())
 

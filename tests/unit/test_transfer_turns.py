@@ -24,9 +24,11 @@ class Queue:
         self.arrivals: dict[tuple[NodeId, object], asyncio.Event] | None = None
         """Where there is a line: set when the asker has it."""
 
-    async def wait(self, asker: NodeId, piece: object) -> asyncio.Task[None]:
+    async def wait(self, asker: NodeId, piece: object, *, kind: int = 0) -> asyncio.Task[None]:
+        rank = (kind, len(self.tasks))
+
         async def waits() -> None:
-            await self.turns.turn(asker, (piece,), 1_000_000)  # its own time comes in days
+            await self.turns.turn(asker, (piece,), 1_000_000, rank)  # its own time comes in days
             self.order.append((asker, piece))
             if self.arrivals is not None:
                 with self.turns.sending(asker, (piece,), 1_000_000):
@@ -150,6 +152,54 @@ def test_the_turn_of_one_who_went_away_is_another_s() -> None:
     scenario(play)
 
 
+def test_askers_get_a_turn_each_however_much_they_ask_for() -> None:
+    async def play(queue: Queue) -> None:
+        for asker, piece in ((ANNA, 0), (ANNA, 1), (ANNA, 2), (BERT, 3)):
+            await queue.wait(asker, piece)
+        await queue.serve(2)
+        assert queue.order == [(ANNA, 0), (BERT, 3)]
+        await queue.wait(BERT, 4)
+        await queue.wait(CARA, 5)
+        await queue.serve(3)
+        assert queue.order[2:] == [(CARA, 5), (ANNA, 1), (BERT, 4)]
+
+    scenario(play)
+
+
+def test_of_what_one_asks_for_the_kind_comes_before_the_order() -> None:
+    async def play(queue: Queue) -> None:
+        for piece, kind in enumerate((2, 1, 0, 1)):
+            await queue.wait(ANNA, piece, kind=kind)
+        await queue.serve(4)
+        assert queue.order == [(ANNA, piece) for piece in (2, 1, 3, 0)]
+
+    scenario(play)
+
+
+def test_nobody_waits_to_have_it_from_who_does_not_want_it_any_more() -> None:
+    async def play(queue: Queue) -> None:
+        await queue.wait(ANNA, 0)
+        await queue.serve()
+        await queue.wait(BERT, 0)
+        await queue.wait(CARA, 1)
+        queue.turns.withdrawn(CARA, (0,))  # who was not the first to be sent it
+        queue.turns.withdrawn(ANNA, (0,))
+        await asyncio.gather(*queue.tasks)
+        assert queue.order[1:] == [(CARA, 1), (BERT, 0)]
+
+    scenario(play)
+
+
+def test_of_those_who_had_a_turn_so_many_are_known() -> None:
+    async def play(queue: Queue) -> None:
+        for number in range(MAX_LOOKED_AT + 1):
+            await queue.wait(NodeId(number.to_bytes(32, "big")), number)
+            await queue.serve()
+        assert len(queue.turns._served) == MAX_LOOKED_AT
+
+    scenario(play)
+
+
 def test_a_turn_costs_no_more_however_many_wait() -> None:
     async def play(queue: Queue) -> None:
         await queue.wait(ANNA, 0)
@@ -166,7 +216,9 @@ def test_a_turn_costs_no_more_however_many_wait() -> None:
 def test_turns_come_by_themselves_as_the_limit_books_them() -> None:
     async def run() -> None:
         turns = Turns(RateLimit(1_000_000), asyncio.get_running_loop().time)
-        await asyncio.gather(*(turns.turn(ANNA, (piece,), 50_000) for piece in range(4)))
+        await asyncio.gather(
+            *(turns.turn(ANNA, (piece,), 50_000, (0, piece)) for piece in range(4))
+        )
 
     asyncio.run(run())
 
@@ -196,7 +248,7 @@ def test_what_others_have_a_part_of_only_does_not_wait() -> None:
         turns, order = Turns(RateLimit(1), lambda: 100.0), []
 
         async def waits(asker: NodeId, *pieces: int) -> None:
-            await turns.turn(asker, pieces, 1_000_000)
+            await turns.turn(asker, pieces, 1_000_000, (0, 0))
             order.append((asker, *pieces))
 
         asked = ((ANNA, 0, 1, 2), (BERT, 1, 2), (CARA, 2, 3), (BERT, 3))
@@ -273,9 +325,9 @@ def test_the_first_holds_a_piece_while_it_comes_and_a_moment_after() -> None:
 def test_without_a_limit_it_is_looked_at_again_by_itself() -> None:
     async def run() -> None:
         turns = Turns(RateLimit(0), asyncio.get_running_loop().time)
-        await turns.turn(ANNA, (0,), 1_000_000)
+        await turns.turn(ANNA, (0,), 1_000_000, (0, 0))
         with turns.sending(ANNA, (0,), 1_000_000):
-            await turns.turn(BERT, (0,), 1_000_000)
+            await turns.turn(BERT, (0,), 1_000_000, (0, 1))
         assert not turns._waiting
 
     asyncio.run(run())

@@ -1,6 +1,7 @@
 """Answers a neighbour's questions on a link: info-dicts, blocks, blobs, and where bulk may go."""
 
 import asyncio
+import itertools
 from collections.abc import Callable, Hashable, Sequence
 
 from headwater.errors import NodeError, NotFound
@@ -12,7 +13,7 @@ from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
 from headwater.transfer.port import Neighbour
 from headwater.transfer.refusals import refusal_of
 from headwater.transfer.traffic import Traffic
-from headwater.transfer.turns import Turns
+from headwater.transfer.turns import Rank, Turns
 from headwater.wire import frames
 from headwater.wire.ids import BLOCK_BYTES, NodeId, VideoId
 from headwater.wire.messages import (
@@ -53,7 +54,7 @@ class BlockServer:
         self._store, self._bulk, self._bulk_hosts = store, bulk, bulk_hosts
         self._limit, self._traffic, self._clock = limit, traffic, clock
         self._turns = Turns(limit, clock)
-        self._answers = 0
+        self._answers, self._asked = 0, itertools.count()
         self._large: dict[NodeId, asyncio.Semaphore] = {}
 
     def neighbour_down(self, node: NodeId) -> None:
@@ -99,7 +100,7 @@ class BlockServer:
             async with asyncio.TaskGroup() as group:
                 # it is withdrawn, when it comes from elsewhere; who has finished cannot say so
                 staying = group.create_task(stream.read(1), name="transfer.withdrawn")
-                await self._turns.turn(asker, pieces, size)
+                await self._turns.turn(asker, pieces, size, self._rank(request))
                 staying.cancel()
         except* LinkClosed as errors:
             closed = errors
@@ -116,16 +117,24 @@ class BlockServer:
     async def _write_slowly(
         self, neighbour: Neighbour, request: StoredRequest, payload: bytes, stream: Stream
     ) -> None:
+        rank = self._rank(request)
         for at in range(0, len(payload), QUANTUM_BYTES):
             part = payload[at : at + QUANTUM_BYTES]
             pieces = self._pieces(neighbour, request, at, len(part))
-            await self._turns.turn(neighbour.node, pieces, len(part))
+            await self._turns.turn(neighbour.node, pieces, len(part), rank)
             try:
                 await stream.write(part)
             except LinkClosed:
-                self._turns.pass_on()  # withdrawn: it came from elsewhere
+                self._turns.withdrawn(neighbour.node, pieces)
                 raise
             self._traffic.sent(neighbour.node, len(part), self._clock())
+
+    def _rank(self, request: StoredRequest) -> Rank:
+        """What a video begins with, then small answers, then large ones; each as they were asked
+        for."""
+        if not isinstance(request, GetBlocks):
+            return 0, next(self._asked)
+        return (1 if request.count <= SMALL_BLOCKS else 2), next(self._asked)
 
     def _pieces(
         self, neighbour: Neighbour, request: StoredRequest, at: int, size_bytes: int

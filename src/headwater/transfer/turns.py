@@ -11,7 +11,7 @@ from headwater.transfer.limits import RateLimit
 from headwater.transfer.line import Line
 from headwater.wire.ids import NodeId
 
-__all__ = ["Turns"]
+__all__ = ["Rank", "Turns"]
 
 HOLD_S = 1.0
 """So long after a piece was sent to one asker the others may have it from there."""
@@ -23,12 +23,16 @@ LOOK_S = 0.25
 MAX_LOOKED_AT = 256
 """Of those who wait, the first: a turn costs no more, however many they are."""
 
+Rank = tuple[int, int]
+"""Of an answer, its kind and its number: of one asker's the least goes first."""
+
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
     asker: NodeId
     pieces: Sequence[Hashable]
     size_bytes: int
+    rank: Rank
     since_s: float
     granted: asyncio.Future[None]
 
@@ -53,23 +57,27 @@ class Turns:
     is sent all of it, and before a second is, whatever nobody was sent yet: by then the second has
     it from the first, and asks no more. The uplink is never idle while anybody waits.
 
-    With a limit each takes its turn as that lets it; without one, when there is room on the line
+    With a limit askers get a turn each, for the most urgent of what they ask, as that lets them;
+    without one, when there is room on the line
     (line.py). Belongs to the event loop's thread."""
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
         self._limit, self._clock, self._line = limit, clock, Line()
         self._waiting: dict[_Waiting, None] = {}  # who waits longest comes first
         self._sent: dict[Hashable, _Sent] = {}  # the last sent come last
+        self._served: dict[NodeId, None] = {}  # whose turn was last comes last
         self._limits = 0
         """How often the limit was changed: what was booked before is void."""
         self._looking: asyncio.TimerHandle | None = None
         limit.on_change = self._book_anew
 
-    async def turn(self, asker: NodeId, pieces: Sequence[Hashable], size_bytes: int) -> None:
+    async def turn(
+        self, asker: NodeId, pieces: Sequence[Hashable], size_bytes: int, rank: Rank
+    ) -> None:
         """Until so much of these pieces, at least one, may be sent to `asker`; who does not need it
-        then says so with pass_on()."""
+        then says so with withdrawn()."""
         granted = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(asker, pieces, size_bytes, self._clock(), granted)
+        waiting = _Waiting(asker, pieces, size_bytes, rank, self._clock(), granted)
         self._waiting[waiting] = None
         if self._limit.bytes_per_s:
             self._book(size_bytes)
@@ -100,6 +108,15 @@ class Turns:
             self._line.give_up(answer)
             self._let_go()
 
+    def withdrawn(self, asker: NodeId, pieces: Sequence[Hashable]) -> None:
+        """`asker`, whose turn it was, does not want it any more: the turn is somebody else's, and
+        nobody waits to have these from there."""
+        for piece in pieces:
+            sent = self._sent.get(piece)
+            if sent is not None and sent.asker == asker:
+                del self._sent[piece]
+        self.pass_on()
+
     def pass_on(self) -> None:
         """It is somebody's turn."""
         now = self._clock()
@@ -108,6 +125,10 @@ class Turns:
 
     def _grant(self, waiting: _Waiting, now: float) -> None:
         del self._waiting[waiting]
+        self._served.pop(waiting.asker, None)
+        self._served[waiting.asker] = None
+        if len(self._served) > MAX_LOOKED_AT:
+            del self._served[next(iter(self._served))]
         self._note(waiting, now)
         waiting.granted.set_result(None)
 
@@ -149,13 +170,12 @@ class Turns:
             self._book(waiting.size_bytes)
 
     def _best(self, now: float) -> _Waiting | None:
-        """The first that nobody else can give it to; else the first of all."""
-        first = None
-        for waiting in self._pending():
-            if not self._may_wait(waiting, now):
-                return waiting
-            first = first or waiting
-        return first
+        """What nobody else can give comes first; then whose turn was longest ago; of what that
+        asker waits for, the least rank."""
+        pending = self._pending()
+        needed = [waiting for waiting in pending if not self._may_wait(waiting, now)] or pending
+        places = {asker: place for place, asker in enumerate(self._served)}
+        return min(needed, key=lambda w: (places.get(w.asker, -1), w.rank), default=None)
 
     def _pending(self) -> list[_Waiting]:
         here = (each for each in self._waiting if not each.granted.done())  # withdrawn just now
