@@ -144,6 +144,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("name", "a\nb"),
         ("name", "x" * 65),
         ("folders", 7),
+        ("folders", ["~nobody by this name/films"]),
         ("limits.up_bytes_per_s", "-1"),
         ("limits.up_bytes_per_s", True),
         ("store.quota_bytes", 2**60),

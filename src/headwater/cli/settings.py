@@ -216,7 +216,11 @@ def _float(_key: str, raw: object) -> float:
 def _path(_key: str, raw: object) -> Path:
     if not isinstance(raw, str | Path) or not str(raw):
         raise ValueError(f"must be a path, not {raw!r}")
-    return Path(os.path.abspath(Path(raw).expanduser()))
+    try:
+        path = Path(raw).expanduser()
+    except RuntimeError as error:  # ~ of somebody who is not known here
+        raise ValueError(f"must be a path, not {str(raw)!r}: no such user's home folder") from error
+    return Path(os.path.abspath(path))
 
 
 _SCALARS: Mapping[Any, Callable[[str, object], object]] = {
