@@ -1,9 +1,11 @@
-"""How much one asker that does not read can make us hold."""
+"""How much one asker can make us hold, and in which order it is answered under a limit."""
 
 import asyncio
 from typing import cast
 
-from headwater.link.port import Stream
+import pytest
+
+from headwater.link.port import LinkClosed, Stream
 from headwater.store.shape import VideoShape
 from headwater.store.store import Store
 from headwater.transfer.limits import QUANTUM_BYTES, RateLimit
@@ -55,6 +57,19 @@ class _Stream:
         if not self._is_finished:
             await self.wanted.wait()
         return b""
+
+
+class _WithdrawnStream(_Stream):
+    """Its asker withdraws the question when it is `withdrawn`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.withdrawn = asyncio.Event()
+        self.wanted.set()
+
+    async def read(self, limit: int) -> bytes:
+        await self.withdrawn.wait()
+        raise LinkClosed("withdrawn")
 
 
 class _Anna:
@@ -146,6 +161,34 @@ def test_who_finished_with_the_question_waits_for_a_turn_like_others() -> None:
             first.wanted.set()
             await second.offered.wait()
             second.wanted.set()
+
+    asyncio.run(run())
+
+
+def test_what_is_withdrawn_while_it_waits_for_the_limit_takes_no_turn() -> None:
+    async def run() -> None:
+        server, request = _server(RateLimit(1)), GetBlocks(bytes(32), 0, SMALL_BLOCKS)
+        withdrawn, other = _WithdrawnStream(), _Stream()
+        other.wanted.set()
+
+        async def withdraws() -> None:
+            with pytest.raises(LinkClosed):
+                await server.answer(cast(Neighbour, _Anna()), request, cast(Stream, withdrawn))
+
+        async with asyncio.TaskGroup() as group:
+            gone = group.create_task(withdraws())
+            await withdrawn.offered.wait()  # the head
+            answer = server.answer(cast(Neighbour, _Bert()), request, cast(Stream, other))
+            staying = group.create_task(answer)
+            await other.offered.wait()
+            before = withdrawn.written, other.written
+            withdrawn.withdrawn.set()
+            await gone
+            server._turns.pass_on()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert (withdrawn.written, other.written - QUANTUM_BYTES) == before
+            staying.cancel()
 
     asyncio.run(run())
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from headwater.transfer.limits import RateLimit
-from headwater.transfer.turns import DEFER_S, HOLD_S, MAX_LOOKED_AT, Turns
+from headwater.transfer.turns import DEFER_S, HOLD_S, MAX_LOOKED_AT, MAX_SERVED, Turns
 from headwater.wire.ids import NodeId
 
 ANNA, BERT, CARA = (NodeId(bytes([number]) * 32) for number in (1, 2, 3))
@@ -24,11 +24,14 @@ class Queue:
         self.arrivals: dict[tuple[NodeId, object], asyncio.Event] | None = None
         """Where there is a line: set when the asker has it."""
 
-    async def wait(self, asker: NodeId, piece: object, *, kind: int = 0) -> asyncio.Task[None]:
+    async def wait(
+        self, asker: NodeId, piece: object, *, kind: int = 0, has_begun: bool = False
+    ) -> asyncio.Task[None]:
         rank = (kind, len(self.tasks))
 
         async def waits() -> None:
-            await self.turns.turn(asker, (piece,), 1_000_000, rank)  # its own time comes in days
+            much = 1_000_000  # its own time comes in days
+            await self.turns.turn(asker, (piece,), much, rank, has_begun=has_begun)
             self.order.append((asker, piece))
             if self.arrivals is not None:
                 with self.turns.sending(asker, (piece,), 1_000_000):
@@ -152,6 +155,46 @@ def test_the_turn_of_one_who_went_away_is_another_s() -> None:
     scenario(play)
 
 
+def test_a_turn_that_came_as_one_went_away_is_another_s() -> None:
+    async def play(queue: Queue) -> None:
+        gone = await queue.wait(ANNA, 0)
+        await queue.wait(BERT, 0)
+        queue.turns.pass_on()
+        gone.cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert queue.order == [(BERT, 0)]
+
+    scenario(play)
+
+
+def test_nobody_waits_to_have_it_from_who_went_away_in_the_midst_of_it() -> None:
+    async def play(queue: Queue) -> None:
+        await queue.wait(ANNA, 0)
+        await queue.serve()
+        rest = await queue.wait(ANNA, 0, has_begun=True)
+        await queue.wait(BERT, 0)
+        await queue.wait(CARA, 1)
+        rest.cancel()
+        await asyncio.sleep(0)
+        await queue.serve()
+        assert queue.order[1:] == [(BERT, 0)]
+
+    scenario(play)
+
+
+def test_an_answer_that_has_begun_does_not_wait_for_what_others_have() -> None:
+    async def play(queue: Queue) -> None:
+        await queue.wait(ANNA, 0)
+        await queue.serve()
+        await queue.wait(BERT, 0)
+        await queue.wait(CARA, 0, has_begun=True)
+        await queue.serve()
+        assert queue.order[1:] == [(CARA, 0)]
+
+    scenario(play)
+
+
 def test_askers_get_a_turn_each_however_much_they_ask_for() -> None:
     async def play(queue: Queue) -> None:
         for asker, piece in ((ANNA, 0), (ANNA, 1), (ANNA, 2), (BERT, 3)):
@@ -176,6 +219,33 @@ def test_of_what_one_asks_for_the_kind_comes_before_the_order() -> None:
     scenario(play)
 
 
+def test_a_turn_is_for_the_rest_of_what_another_is_being_sent_that_all_wait_for() -> None:
+    async def play(queue: Queue) -> None:
+        for asker, piece in ((ANNA, 0), (BERT, 0), (BERT, 1), (CARA, 2)):
+            await queue.wait(asker, piece)
+        await queue.serve()
+        await queue.wait(ANNA, 0)  # the rest of it
+        await queue.serve(2)
+        assert queue.order == [(ANNA, 0), (ANNA, 0), (CARA, 2)]
+        await queue.serve()  # all of it is with her who was first: it is asked for there
+        assert queue.order[3:] == [(BERT, 1)]
+
+    scenario(play)
+
+
+def test_who_waits_for_a_piece_pays_for_the_rest_that_another_is_sent() -> None:
+    async def play(queue: Queue) -> None:
+        for asker, piece in ((ANNA, 0), (BERT, 0), (CARA, 1)):
+            await queue.wait(asker, piece)
+        for _ in range(6):
+            await queue.serve()
+            for asker, piece in ((ANNA, 0), (CARA, 1)):
+                await queue.wait(asker, piece)
+        assert queue.order == 2 * [(ANNA, 0), (ANNA, 0), (CARA, 1)]
+
+    scenario(play)
+
+
 def test_nobody_waits_to_have_it_from_who_does_not_want_it_any_more() -> None:
     async def play(queue: Queue) -> None:
         await queue.wait(ANNA, 0)
@@ -192,10 +262,10 @@ def test_nobody_waits_to_have_it_from_who_does_not_want_it_any_more() -> None:
 
 def test_of_those_who_had_a_turn_so_many_are_known() -> None:
     async def play(queue: Queue) -> None:
-        for number in range(MAX_LOOKED_AT + 1):
+        for number in range(MAX_SERVED + 1):
             await queue.wait(NodeId(number.to_bytes(32, "big")), number)
             await queue.serve()
-        assert len(queue.turns._served) == MAX_LOOKED_AT
+        assert len(queue.turns._served) == MAX_SERVED
 
     scenario(play)
 

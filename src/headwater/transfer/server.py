@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 
 from headwater.errors import NodeError, NotFound
 from headwater.link.port import LinkClosed, Stream
@@ -15,7 +15,7 @@ from headwater.transfer.refusals import refusal_of
 from headwater.transfer.traffic import Traffic
 from headwater.transfer.turns import Rank, Turns
 from headwater.wire import frames
-from headwater.wire.ids import BLOCK_BYTES, NodeId, VideoId
+from headwater.wire.ids import NodeId, VideoId
 from headwater.wire.messages import (
     BlobReply,
     BlocksReply,
@@ -86,7 +86,7 @@ class BlockServer:
             self._traffic.sent(neighbour.node, len(payload), self._clock())
         else:
             await stream.write(head)
-            await self._write_slowly(neighbour, request, payload, stream)
+            await _while_wanted(stream, self._write_slowly(neighbour, request, payload, stream))
         await stream.finish()
 
     async def _write_in_turn(
@@ -94,18 +94,8 @@ class BlockServer:
     ) -> None:
         """All of it, and until the asker has it, who finishes then."""
         asker, size = neighbour.node, len(payload)
-        pieces = self._pieces(neighbour, request, 0, size)
-        closed: BaseExceptionGroup[LinkClosed] | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                # it is withdrawn, when it comes from elsewhere; who has finished cannot say so
-                staying = group.create_task(stream.read(1), name="transfer.withdrawn")
-                await self._turns.turn(asker, pieces, size, self._rank(request))
-                staying.cancel()
-        except* LinkClosed as errors:
-            closed = errors
-        if closed is not None:
-            raise LinkClosed("the asker went away") from closed
+        pieces = self._pieces(neighbour, request)
+        await _while_wanted(stream, self._turns.turn(asker, pieces, size, self._rank(request)))
         with self._turns.sending(asker, pieces, size):
             self._answers = (self._answers + 1) % MAX_PRIORITY
             stream.set_priority(-self._answers)  # in order: at once the first would be late
@@ -117,17 +107,17 @@ class BlockServer:
     async def _write_slowly(
         self, neighbour: Neighbour, request: StoredRequest, payload: bytes, stream: Stream
     ) -> None:
+        asker, pieces = neighbour.node, self._pieces(neighbour, request)
         rank = self._rank(request)
         for at in range(0, len(payload), QUANTUM_BYTES):
             part = payload[at : at + QUANTUM_BYTES]
-            pieces = self._pieces(neighbour, request, at, len(part))
-            await self._turns.turn(neighbour.node, pieces, len(part), rank)
+            await self._turns.turn(asker, pieces, len(part), rank, has_begun=at > 0)
             try:
                 await stream.write(part)
-            except LinkClosed:
-                self._turns.withdrawn(neighbour.node, pieces)
+            except (LinkClosed, asyncio.CancelledError):
+                self._turns.withdrawn(asker, pieces)
                 raise
-            self._traffic.sent(neighbour.node, len(part), self._clock())
+            self._traffic.sent(asker, len(part), self._clock())
 
     def _rank(self, request: StoredRequest) -> Rank:
         """What a video begins with, then small answers, then large ones; each as they were asked
@@ -136,19 +126,15 @@ class BlockServer:
             return 0, next(self._asked)
         return (1 if request.count <= SMALL_BLOCKS else 2), next(self._asked)
 
-    def _pieces(
-        self, neighbour: Neighbour, request: StoredRequest, at: int, size_bytes: int
-    ) -> Sequence[Hashable]:
-        """What others can have from whoever gets this much of the answer; or the asker itself,
-        where that is nobody else's matter."""
+    def _pieces(self, neighbour: Neighbour, request: StoredRequest) -> Sequence[Hashable]:
+        """What others can have from whoever gets the answer; or the asker itself, where that is
+        nobody else's matter."""
         stored = self._store.get(VideoId(request.video)) if isinstance(request, GetBlocks) else None
         if stored is None or not isinstance(request, GetBlocks):
             return (neighbour.node,)
-        first, last = (
-            stored.shape.piece_of(request.first + offset // BLOCK_BYTES)
-            for offset in (at, at + size_bytes - 1)
-        )
-        return [(request.video, piece) for piece in range(first, last + 1)]
+        last = request.first + request.count - 1
+        first_piece, last_piece = map(stored.shape.piece_of, (request.first, last))
+        return [(request.video, piece) for piece in range(first_piece, last_piece + 1)]
 
     async def _reply(self, neighbour: Neighbour, request: StoredRequest) -> tuple[bytes, bytes]:
         match request:
@@ -191,3 +177,18 @@ class BlockServer:
         addresses = tuple(f"{host}:{self._bulk.port}" for host in self._bulk_hosts())
         token = self._bulk.issue(neighbour.node)
         return frames.encode(BulkReply(addresses, self._bulk.certificate, token))
+
+
+async def _while_wanted(stream: Stream, answering: Coroutine[None, None, None]) -> None:
+    """Raises: LinkClosed as soon as the asker withdraws the question, for it comes from elsewhere,
+    or went away. Who has finished with the question cannot say so."""
+    closed: BaseExceptionGroup[LinkClosed] | None = None
+    try:
+        async with asyncio.TaskGroup() as group:
+            staying = group.create_task(stream.read(1), name="transfer.withdrawn")
+            await answering
+            staying.cancel()
+    except* LinkClosed as errors:
+        closed = errors
+    if closed is not None:
+        raise LinkClosed("the asker went away") from closed

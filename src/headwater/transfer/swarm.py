@@ -252,7 +252,8 @@ class Swarm:
         except TimeoutError:
             pass
         while self.stored.torrent is None:
-            for source in self.schedule.sources():
+            soonest = sorted(self.schedule.sources(), key=lambda source: source.expected_s(0))
+            for source in soonest:
                 try:
                     torrent = await self._client.info(source.node, self.stored.video)
                     await self._attach(attach, torrent)

@@ -22,6 +22,8 @@ LOOK_S = 0.25
 """Between two looks whether somebody has waited for long enough, where nothing else tells."""
 MAX_LOOKED_AT = 256
 """Of those who wait, the first: a turn costs no more, however many they are."""
+MAX_SERVED = 256
+"""Askers of whom is known when they had their last turn: who had one before that is a newcomer."""
 
 Rank = tuple[int, int]
 """Of an answer, its kind and its number: of one asker's the least goes first."""
@@ -33,6 +35,7 @@ class _Waiting:
     pieces: Sequence[Hashable]
     size_bytes: int
     rank: Rank
+    has_begun: bool
     since_s: float
     granted: asyncio.Future[None]
 
@@ -57,9 +60,11 @@ class Turns:
     is sent all of it, and before a second is, whatever nobody was sent yet: by then the second has
     it from the first, and asks no more. The uplink is never idle while anybody waits.
 
-    With a limit askers get a turn each, for the most urgent of what they ask, as that lets them;
-    without one, when there is room on the line
-    (line.py). Belongs to the event loop's thread."""
+    With a limit askers get a turn each, as that lets them, for the most urgent of what they ask.
+    Where that is on its way to another already, the turn is for the rest of it: a piece that all
+    wait for is there after one time its length, and not after as many as there are askers.
+    Without a limit, when there is room on the line (line.py). Belongs to the event loop's
+    thread."""
 
     def __init__(self, limit: RateLimit, clock: Callable[[], float]) -> None:
         self._limit, self._clock, self._line = limit, clock, Line()
@@ -72,12 +77,19 @@ class Turns:
         limit.on_change = self._book_anew
 
     async def turn(
-        self, asker: NodeId, pieces: Sequence[Hashable], size_bytes: int, rank: Rank
+        self,
+        asker: NodeId,
+        pieces: Sequence[Hashable],
+        size_bytes: int,
+        rank: Rank,
+        *,
+        has_begun: bool = False,
     ) -> None:
-        """Until so much of these pieces, at least one, may be sent to `asker`; who does not need it
-        then says so with withdrawn()."""
+        """Until so much of an answer with these pieces, at least one, may be sent to `asker`; who
+        does not need it then says so with withdrawn(). `has_begun`: some of it was sent, which is
+        worth nothing without the rest."""
         granted = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(asker, pieces, size_bytes, rank, self._clock(), granted)
+        waiting = _Waiting(asker, pieces, size_bytes, rank, has_begun, self._clock(), granted)
         self._waiting[waiting] = None
         if self._limit.bytes_per_s:
             self._book(size_bytes)
@@ -85,6 +97,12 @@ class Turns:
             self._let_go()
         try:
             await waiting.granted
+        except asyncio.CancelledError:
+            if not waiting.granted.cancelled():  # its turn had come just then
+                self.withdrawn(asker, pieces)
+            elif has_begun:
+                self._release(asker, pieces)
+            raise
         finally:
             self._waiting.pop(waiting, None)
 
@@ -111,24 +129,32 @@ class Turns:
     def withdrawn(self, asker: NodeId, pieces: Sequence[Hashable]) -> None:
         """`asker`, whose turn it was, does not want it any more: the turn is somebody else's, and
         nobody waits to have these from there."""
+        self._release(asker, pieces)
+        if self._limit.bytes_per_s:
+            self.pass_on()
+        else:
+            self._let_go()
+
+    def _release(self, asker: NodeId, pieces: Sequence[Hashable]) -> None:
         for piece in pieces:
             sent = self._sent.get(piece)
             if sent is not None and sent.asker == asker:
                 del self._sent[piece]
-        self.pass_on()
 
     def pass_on(self) -> None:
         """It is somebody's turn."""
         now = self._clock()
-        if (best := self._best(now)) is not None:
-            self._grant(best, now)
+        if (best := self._best(now)) is None:
+            return
+        waiting, whose = best
+        self._served.pop(whose, None)
+        self._served[whose] = None
+        if len(self._served) > MAX_SERVED:
+            del self._served[next(iter(self._served))]
+        self._grant(waiting, now)
 
     def _grant(self, waiting: _Waiting, now: float) -> None:
         del self._waiting[waiting]
-        self._served.pop(waiting.asker, None)
-        self._served[waiting.asker] = None
-        if len(self._served) > MAX_LOOKED_AT:
-            del self._served[next(iter(self._served))]
         self._note(waiting, now)
         waiting.granted.set_result(None)
 
@@ -169,20 +195,28 @@ class Turns:
         for waiting in self._waiting:
             self._book(waiting.size_bytes)
 
-    def _best(self, now: float) -> _Waiting | None:
-        """What nobody else can give comes first; then whose turn was longest ago; of what that
-        asker waits for, the least rank."""
-        pending = self._pending()
-        needed = [waiting for waiting in pending if not self._may_wait(waiting, now)] or pending
+    def _best(self, now: float) -> tuple[_Waiting, NodeId] | None:
+        """What goes next, and whose turn that is: of who had none for longest, what it waits for
+        most; or where another is being sent that, the rest of it to that one, who passes it on."""
         places = {asker: place for place, asker in enumerate(self._served)}
-        return min(needed, key=lambda w: (places.get(w.asker, -1), w.rank), default=None)
+        pending = sorted(self._pending(), key=lambda w: (places.get(w.asker, -1), w.rank))
+        rests = {(w.asker, piece): w for w in reversed(pending) for piece in w.pieces}
+        for waiting in pending:
+            if not self._may_wait(waiting, now):
+                return waiting, waiting.asker
+            for piece in waiting.pieces:
+                if (rest := rests.get((self._sent[piece].asker, piece))) is not None:
+                    return rest, waiting.asker
+        return (pending[0], pending[0].asker) if pending else None
 
     def _pending(self) -> list[_Waiting]:
         here = (each for each in self._waiting if not each.granted.done())  # withdrawn just now
         return list(islice(here, MAX_LOOKED_AT))
 
     def _may_wait(self, waiting: _Waiting, now: float) -> bool:
-        return now - waiting.since_s <= DEFER_S and self._may_come_from(waiting, now)
+        if waiting.has_begun or now - waiting.since_s > DEFER_S:
+            return False
+        return self._may_come_from(waiting, now)
 
     def _may_come_from(self, waiting: _Waiting, now: float) -> bool:
         """All of it from others."""
