@@ -3,8 +3,9 @@
 from itertools import islice
 
 import pytest
-from stand_in import star
+from stand_in import Star, star
 
+from headwater.live.spare import SPARE_S
 from headwater.sim import run
 from headwater.sim.chance import chance, spread_evenly
 from headwater.sim.clock import Clock
@@ -14,10 +15,11 @@ from headwater.sim.peer import Peer, World
 from headwater.sim.player import BUFFER_S, SETTLE_S, Player
 from headwater.sim.population import slots_of
 from headwater.sim.record import Record
-from headwater.sim.stream import Format, Stream
+from headwater.sim.stream import LIVE, Format, Stream
 from headwater.sim.tally import Bins
 from headwater.sim.uplink import Uplink
 from headwater.wire.ids import NodeId
+from headwater.wire.live import GetParts
 
 
 def test_events_of_one_moment_happen_in_the_order_in_which_they_were_set() -> None:
@@ -118,6 +120,33 @@ def test_a_mended_cut_keeps_its_link() -> None:
     clock.run(10.0)
     assert a.links
     assert b.links
+
+
+def test_who_asks_gets_what_the_children_leave_and_else_hears_that_it_is_busy() -> None:
+    clock, network, (a, b, _) = _peers()
+    told: list[tuple[int, bool]] = []
+
+    class Told(Star):
+        def pulled(
+            self, node: NodeId, seqs: tuple[int, ...], now: float, *, is_busy: bool = False
+        ) -> None:
+            told.append((len([seq for seq in seqs if b.has(seq)]), is_busy))
+
+    network.dial(a, b.id)
+    a.make(a.world.stream.make_init(0.0))
+    while a.edge < 20:
+        for info in a.world.stream.make(0.0):
+            a.make(info)
+    clock.run(1.0)
+    b.core = Told(b)
+    link = b.links[a.id]
+    for ticket, after_s in ((1, 0.0), (2, 0.0), (3, SPARE_S)):
+        clock.run(clock.now + after_s)
+        first = 1 + 6 * (ticket - 1)
+        link.asked[ticket] = tuple(range(first, first + 6))
+        network.ask(link, ticket, GetParts(LIVE, link.asked[ticket]))
+    clock.run(clock.now + 1.0)
+    assert told == [(6, False), (0, True), (6, False)]
 
 
 WORD, PATIENCE_S = -1, 1.5

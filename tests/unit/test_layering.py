@@ -33,6 +33,7 @@ PURE = (
     "headwater.live.clock",
     "headwater.live.limits",
     "headwater.live.runs",
+    "headwater.live.spare",
     "headwater.live.uplink",
     "headwater.web.gateway.ranges",
 )

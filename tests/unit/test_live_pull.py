@@ -10,7 +10,8 @@ from headwater.link.port import Stream
 from headwater.live.counters import LiveCounters
 from headwater.live.limits import LiveLimits
 from headwater.live.part import LivePart
-from headwater.live.pull import LEAST_BYTES_S, SPARE_S, PartServer
+from headwater.live.pull import PartServer
+from headwater.live.spare import LEAST_BYTES_S, SPARE_S
 from headwater.wire.frames import HEADER_BYTES, decode
 from headwater.wire.ids import NodeId
 from headwater.wire.live import GetParts, PartsReply

@@ -1,7 +1,6 @@
 """Parts asked for by number: what others are given from here, and what they give."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from headwater.catalog.rate import Allowance
@@ -11,6 +10,7 @@ from headwater.live.counters import LiveCounters
 from headwater.live.limits import BURST_PRIORITY, PULL_PRIORITY, REPAIR_PARTS, LiveLimits
 from headwater.live.part import Head, LivePart, next_head
 from headwater.live.port import Neighbour
+from headwater.live.spare import Spare
 from headwater.wire.frames import encode
 from headwater.wire.ids import LiveId, NodeId
 from headwater.wire.live import GetParts, PartsReply
@@ -56,12 +56,6 @@ async def pull(
         stream.reset()
 
 
-LEAST_BYTES_S = 16 * 1024
-"""For those who ask, however much the children need: somebody may need it for a beginning."""
-SPARE_S = 0.5
-"""So much at once of what the children leave."""
-
-
 class Busy(Unavailable):
     """It has the parts, but not now."""
 
@@ -79,8 +73,7 @@ class PartServer:
         spare_bytes_s: Callable[[], float],
     ) -> None:
         """`spare_bytes_s`: what the children leave of the uplink; infinite where nobody knows."""
-        self._spare_bytes_s = spare_bytes_s
-        self._spare_bytes, self._spared_at_s = 0.0, clock()
+        self._spare_bytes_s, self._spare = spare_bytes_s, Spare(clock())
         self._find, self._rate_bytes_s, self._clock = find, rate_bytes_s, clock
         self._counters, self._limits = counters, limits
         self._slots: dict[NodeId, asyncio.Semaphore] = {}
@@ -97,29 +90,19 @@ class PartServer:
         stream.set_priority(PULL_PRIORITY if is_repair else BURST_PRIORITY)
         slots = self._slots.setdefault(node, asyncio.Semaphore(self._limits.answers))
         async with slots:
-            if not self._can_spare():
+            if not self._spare.has_some(self._spare_bytes_s(), self._clock()):
                 self._counters.pulls_curbed += 1
                 await stream.write(encode(Refused("busy")))
                 await stream.finish()
                 return
             parts = await self._collect(node, request.seqs)
-            self._spare_bytes -= sum(len(part.frame) for part in parts)
+            size_bytes = sum(len(part.frame) for part in parts)
+            self._spare.take(size_bytes)
             self._counters.pulls_answered += 1
-            self._counters.bytes_pulled += sum(len(part.frame) for part in parts)
+            self._counters.bytes_pulled += size_bytes
             reply = encode(PartsReply(len(parts)))
             await stream.write(b"".join([reply, *(part.frame for part in parts)]))
             await stream.finish()
-
-    def _can_spare(self) -> bool:
-        """A bucket that a single answer may leave in debt, so that every part gets through."""
-        now, bytes_s = self._clock(), max(LEAST_BYTES_S, self._spare_bytes_s())
-        passed_s, self._spared_at_s = now - self._spared_at_s, now
-        if bytes_s == math.inf:
-            self._spare_bytes = 0.0
-            return True
-        most = SPARE_S * bytes_s
-        self._spare_bytes = min(most, self._spare_bytes + passed_s * bytes_s)
-        return self._spare_bytes > 0
 
     async def _collect(self, node: NodeId, seqs: Sequence[int]) -> list[LivePart]:
         """Those that are here, in the order asked for, within the bounds."""

@@ -10,6 +10,8 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
+from headwater.live.spare import spare_bps
+
 __all__ = ["Uplink", "is_overloaded"]
 
 START_BPS = 20_000_000
@@ -63,7 +65,7 @@ class Uplink:
         was not met."""
         if self._most_bps == MAX_BPS and not self._has_met_its_end:
             return math.inf
-        return max((1 - share) * self.bps, self.bps - used_bps)
+        return spare_bps(self.bps, used_bps, share)
 
     def configure(self, bps: int) -> None:
         self._most_bps = bps or MAX_BPS

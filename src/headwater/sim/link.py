@@ -20,7 +20,7 @@ class Parcel(NamedTuple):
 
     `ticket`: of a pushed part the number of its stream, of an answer the number of the question.
     `kind`: what goes before what. `is_end`: the answer is complete; it carries no part. `is_word`:
-    a pushed part was left out, and this tells so."""
+    a pushed part was left out, and this tells so; of an answer, that there is none now."""
 
     seq: int
     size_bytes: int
@@ -35,6 +35,10 @@ class Parcel(NamedTuple):
     def as_word(self) -> "Parcel":
         """In place of it."""
         return self._replace(size_bytes=WORD_BYTES, is_word=True)
+
+    def as_busy(self) -> "Parcel":
+        """In place of an answer."""
+        return self._replace(is_word=True)
 
     @property
     def is_push(self) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from headwater.catalog.rate import Allowance
 from headwater.errors import RemoteProtocolError
+from headwater.live.spare import Spare, spare_bps
+from headwater.live.uplink import is_overloaded
 from headwater.overlay.commands import (
     Command,
     Deliver,
@@ -36,10 +37,6 @@ RING_PARTS = 300
 PULL_TIMEOUT_S = 10.0
 REPAIR_PARTS = 4
 """A question for no more than that is a repair, one for more a burst."""
-REPAIR_SHARE, BURST_SHARE = 0.08, 0.25
-"""Of the uplink, for answers of either kind..."""
-SAVED_S = 0.5
-"""...and so many seconds of the uplink at once."""
 END_BYTES = 12
 """PartsReply."""
 SOONEST_S = 0.001
@@ -64,7 +61,9 @@ class Core(Protocol):
     def part_arrived(
         self, info: PartInfo, source: NodeId | None, now: float, *, is_pushed: bool
     ) -> bool: ...
-    def pulled(self, node: NodeId, seqs: tuple[int, ...], now: float) -> None: ...
+    def pulled(
+        self, node: NodeId, seqs: tuple[int, ...], now: float, *, is_busy: bool = False
+    ) -> None: ...
     def backlog(self, node: NodeId, stripe: int, delay_s: float, now: float) -> None: ...
     def uplink(self, slots: int, now: float) -> None: ...
     def handle_timer(self, now: float) -> None: ...
@@ -94,7 +93,7 @@ class Peer:
         *("core", "links", "banned", "uplink", "player", "parents", "held", "edge"),
         *("is_alive", "is_hostile", "is_viewer", "began_s", "fed_s", "excuses"),
         *(
-            "_allowed",
+            "_spare",
             "asleep",
             "mask",
             "forges",
@@ -153,11 +152,7 @@ class Peer:
         self.died_s = NEVER
         self.slept_s = 0.0
         self._armed_s = NEVER
-        saved_bytes, rate = SAVED_S * self.uplink.rate, self.uplink.rate
-        self._allowed = {
-            REPAIR: Allowance(REPAIR_SHARE * rate, saved_bytes, 0.0),
-            BURST: Allowance(BURST_SHARE * rate, saved_bytes, 0.0),
-        }
+        self._spare = Spare(0.0)
         self._ticket = 0
         self._act: dict[type, Callable[..., None]] = {
             Send: self._send,
@@ -267,7 +262,7 @@ class Peer:
             self.asleep.append((self.part_came, (link, parcel)))
             return
         if parcel.is_end:
-            self._answered(link, parcel.ticket)
+            self._answered(link, parcel.ticket, is_busy=parcel.is_word)
             return
         world = self.world
         if parcel.is_word:
@@ -328,12 +323,26 @@ class Peer:
             self.asleep.append((self.parts_asked, (link, ticket, seqs)))
             return
         kind = REPAIR if len(seqs) <= REPAIR_PARTS else BURST
-        allowed, now = self._allowed[kind], self.world.clock.now
-        for seq in seqs:
-            if self.has(seq) and allowed.take(self.world.stream.infos[seq].size_bytes, now):
-                self._put(link.flow, seq, ticket, kind)
-        end = Parcel(0, END_BYTES, now, 0, ticket, kind, True)
+        now = self.world.clock.now
+        end = Parcel(0, END_BYTES, now, 0, ticket, kind, is_end=True)
+        if not self._spare.has_some(self._spare_bytes_s(now), now):
+            self.uplink.put(link.flow, end.as_busy())
+            return
+        for seq in filter(self.has, seqs):
+            self._spare.take(self.world.stream.infos[seq].size_bytes)
+            self._put(link.flow, seq, ticket, kind)
         self.uplink.put(link.flow, end)
+
+    def _spare_bytes_s(self, now: float) -> float:
+        """What the children leave of the uplink; nothing while most of them wait."""
+        waits_s: list[float] = []
+        for link in self.links.values():
+            if link.pushes:
+                waits_s += [link.flow.oldest_s(now)] * len(link.pushes)
+        if is_overloaded(waits_s):
+            return 0.0
+        used_bps = len(waits_s) * self.world.stream.form.stripe_bps
+        return spare_bps(8 * self.uplink.rate, used_bps, DEFAULT.uplink_share) / 8
 
     def _missed(self, link: Link, seq: int) -> None:
         try:
@@ -343,10 +352,10 @@ class Peer:
             self._ban(link)
         self.flush()
 
-    def _answered(self, link: Link, ticket: int) -> None:
+    def _answered(self, link: Link, ticket: int, *, is_busy: bool = False) -> None:
         seqs = link.asked.pop(ticket, None)
         if seqs is not None and self.is_alive and self.asleep is None:
-            self.core.pulled(link.far_id, seqs, self.world.clock.now)
+            self.core.pulled(link.far_id, seqs, self.world.clock.now, is_busy=is_busy)
             self.flush()
 
     def _backlog(self, flow: Flow, stripe: int, waited_s: float) -> None:

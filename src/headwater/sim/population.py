@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from headwater.overlay.overlay import DEFAULT
 from headwater.sim.chance import Random
 from headwater.sim.peer import Peer, World
 from headwater.sim.stream import Format
@@ -11,15 +12,13 @@ from headwater.wire.ids import NodeId
 __all__ = ["SOURCE_BPS", "USUAL", "Population", "slots_of"]
 
 SOURCE_BPS = 20e6
-UPLINK_SHARE = 0.8
-"""Of an uplink, given out as slots; the rest is for repair, bursts and control."""
 NONE_BPS = 0.25e6
 """What a node has that does not share: enough for its own words."""
 
 
 def slots_of(uplink_bps: float, form: Format) -> int:
     """Stripes that the uplink can carry."""
-    return int(UPLINK_SHARE * uplink_bps / form.stripe_bps + 1e-9)
+    return int(DEFAULT.uplink_share * uplink_bps / form.stripe_bps + 1e-9)
 
 
 @dataclass(frozen=True, slots=True)
