@@ -47,7 +47,7 @@ def test_who_has_fallen_quiet_is_not_asked_first(is_quiet: bool) -> None:
 @pytest.mark.parametrize("is_quiet", [True, False])
 def test_who_falls_quiet_once_it_was_asked_is_waited_for_no_longer(is_quiet: bool) -> None:
     alone = fed_beside({QUICK: 4, SLOW: 3})
-    (first_at, first), (then_at, then) = asked(alone, 104 if is_quiet else 120)[:2]
+    (first_at, first), (then_at, then) = asked(alone, 105 if is_quiet else 120)[:2]
     assert first == QUICK != then
     assert (then_at - first_at < Limits().max_pull_s / 2) is is_quiet
 

@@ -31,8 +31,9 @@ class Limits:
     """Announcements whose part has not come here yet, kept for measuring lateness."""
 
     # What neighbours tell each other.
-    have_s: float = 0.25
-    """Between two LiveHave to the same neighbour: 8 neighbours cost 0.7 % of 4 Mbit/s."""
+    have_s: float = 0.15
+    """Between two LiveHave to the same neighbour: 8 neighbours cost 1 % of 4 Mbit/s, and who has
+    lost a parent waits that much less to hear who has what."""
     partners: int = 8
     """Neighbours without a parent or child relation that get LiveHave."""
     few_partners: int = 5
@@ -129,7 +130,7 @@ class Limits:
 
     # Floods.
     messages_per_s: int = 60
-    """From one neighbour: LiveHave 4, changes of path in a storm of churn 30..."""
+    """From one neighbour: LiveHave 7, changes of path in a storm of churn 30..."""
     messages_burst: int = 500
     """...and so many more at a time: what waits for a laptop that opens its eyes."""
     subscribes_per_s: int = 10
