@@ -12,6 +12,7 @@ __all__ = ["Sharing"]
 ASSUMED_BPS = 4_000_000
 """Of a live whose rate is not known yet."""
 MAX_SLOTS = 2**16
+SHARE = DEFAULT.uplink_share
 
 
 class Sharing:
@@ -45,11 +46,7 @@ class Sharing:
         )
         for session, rate_bps in zip(sessions, rates_bps, strict=True):
             slots = self._slots(rate_bps, session.entry.stripes, len(sessions))
-            session.uplink(
-                slots, self._uplink.spare_bps(used_bps, DEFAULT.uplink_share) / len(sessions)
-            )
+            session.uplink(slots, self._uplink.spare_bps(used_bps, SHARE) / len(sessions))
 
     def _slots(self, rate_bps: float, stripes: int, lives: int) -> int:
-        return min(
-            MAX_SLOTS, int(DEFAULT.uplink_share * self._uplink.bps / lives / (rate_bps / stripes))
-        )
+        return min(MAX_SLOTS, int(SHARE * self._uplink.bps / lives / (rate_bps / stripes)))

@@ -120,8 +120,8 @@ class BlockServer:
             self._traffic.sent(asker, len(part), self._clock())
 
     def _rank(self, request: StoredRequest) -> Rank:
-        """What a video begins with, then small answers, then large ones; each as they were asked
-        for."""
+        """Info-dicts and posters, which are small and nobody plays without for long, then small
+        answers, then large ones; each as they were asked for."""
         if not isinstance(request, GetBlocks):
             return 0, next(self._asked)
         return (1 if request.count <= SMALL_BLOCKS else 2), next(self._asked)
