@@ -124,9 +124,9 @@ async def page_of(chromium: Browser, address: str) -> AsyncIterator[Page]:
         await context.close()
 
 
-async def play(page: Page) -> Start:
-    """Click the first card and wait until it plays."""
-    await page.get_by_test_id("card").first.click()
+async def play(page: Page, held_ms: int = 0) -> Start:
+    """Click the first card, the button held so long, and wait until it plays."""
+    await page.get_by_test_id("card").first.click(delay=held_ms)
     return Start(await page.evaluate(AFTER_CLICK, LIMIT_MS))
 
 

@@ -179,6 +179,39 @@ async def test_by_keyboard_alone_one_finds_and_plays_a_film(house: House, pages:
     await expect(page.get_by_test_id("card").first).to_be_visible()
 
 
+async def test_a_film_is_fetched_while_the_finger_goes_down(house: House, pages: Pages) -> None:
+    page = await pages.open(house.home)
+    await card(page, house.film).hover()
+    async with page.expect_request(f"**/v/{house.film}/file*"):
+        await page.mouse.down()
+    await comes_true(page, "document.getElementById('player').readyState >= 2")
+    now = await state_of(page)
+    assert now["paused"] and "/watch/" not in page.url
+    await page.mouse.up()
+    await plays_past(page, 0.1)
+    assert (await state_of(page))["src"] == now["src"]
+
+
+@pytest.mark.parametrize("elsewhere", ["beside it", "scrolls"])
+async def test_what_was_no_click_is_let_go(house: House, pages: Pages, elsewhere: str) -> None:
+    page = await pages.open(house.home)
+    film = card(page, house.film)
+    if elsewhere == "scrolls":
+        await film.dispatch_event("pointerdown", {"button": 0, "pointerType": "touch"})
+        await comes_true(page, "document.getElementById('player')?.src")
+        await film.dispatch_event("pointercancel", {"pointerType": "touch"})
+        assert not await page.evaluate("document.getElementById('player').src")
+    else:
+        await film.hover()
+        await page.mouse.down()
+        await comes_true(page, "document.getElementById('player')?.src")
+        await page.mouse.move(2, 2)
+        await page.mouse.up()
+    await comes_true(page, "!document.getElementById('player')?.src")
+    await film.click()
+    await plays_past(page, 0.1)
+
+
 async def test_tab_walks_through_the_page_and_the_focus_shows(house: House, pages: Pages) -> None:
     page = await pages.open(house.home)
     await expect(card(page, house.film)).to_be_visible()

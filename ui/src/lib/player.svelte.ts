@@ -1,5 +1,6 @@
-/** The one video element of the page. It is made once, gets its address inside the click itself (before anything is drawn or asked), and
- * survives what happens to its source: a broken connection is tried again from where it stopped, without a reload.
+/** The one video element of the page. It is made once, gets its address while the finger is still going down or else inside the click itself
+ * (before anything is drawn or asked), and survives what happens to its source: a broken connection is tried again from where it stopped,
+ * without a reload.
  *
  * States: idle -> starting -> playing <-> stalled; any -> failing (being retried) -> starting; any -> broken (nothing helps). */
 import { live } from "./live.svelte";
@@ -12,6 +13,8 @@ const ASK_MS = 5000;
 const AROUND_BYTES = 256 * 1024;
 /** By then the browser has begun to fetch, whether it said so or not. */
 const BEGIN_MS = 30;
+/** What a pointer went down on and was not clicked by then is let go of. */
+const UNWANTED_MS = 1000;
 
 export type Phase = "idle" | "starting" | "playing" | "stalled" | "failing" | "broken";
 
@@ -60,6 +63,9 @@ class Player {
   private generation = 0;
   /** Id of the video that is being fetched but not told of yet. */
   private opening = "";
+  /** Id of the video that is being fetched although nobody has clicked yet. */
+  private prepared = "";
+  private unwantedTimer: ReturnType<typeof setTimeout> | undefined;
   private captionLine = -1;
   private readonly moved = new WeakSet<VTTCue>();
 
@@ -110,11 +116,28 @@ class Player {
     });
   }
 
+  /** A click on this video is likely: its first bytes are fetched until the finger goes up. Nothing that plays is disturbed. */
+  prepare(video: Video): void {
+    if (this.video || this.opening || this.prepared || video.stream.kind !== "file") return;
+    this.prepared = video.id;
+    this.element.src = video.stream.url;
+    this.unwantedTimer = setTimeout(() => this.unprepare(), UNWANTED_MS);
+  }
+
+  /** The pointer went elsewhere: it was no click. */
+  unprepare(): void {
+    if (this.prepared) this.stop();
+  }
+
   /** Start a video at once. Inside a click this is the first thing to happen. */
   open(video: Video, at = 0): void {
     if (this.opening === video.id) return;
     if (this.video?.id === video.id && this.phase !== "broken" && this.phase !== "idle") return;
-    this.stop();
+    const isPrepared = this.prepared === video.id && !this.element.error;
+    if (isPrepared) {
+      clearTimeout(this.unwantedTimer);
+      this.prepared = "";
+    } else this.stop();
     this.resumeAt = at;
     this.resumePaused = false;
     this.firstPlaying = true;
@@ -135,7 +158,9 @@ class Player {
     };
     const timer = setTimeout(begun, BEGIN_MS);
     this.element.addEventListener("loadstart", begun);
-    this.fetch(video.stream.url);
+    if (isPrepared) this.begin();
+    else this.fetch(video.stream.url);
+    if (this.isFetching()) begun();
   }
 
   /** Everything that the page draws of a new video. */
@@ -157,6 +182,7 @@ class Player {
     this.generation += 1;
     clearTimeout(this.retryTimer);
     clearTimeout(this.quietTimer);
+    clearTimeout(this.unwantedTimer);
     this.stopTicking();
     this.hls?.destroy();
     this.hls = undefined;
@@ -164,8 +190,8 @@ class Player {
     this.element.pause();
     this.element.replaceChildren();
     this.element.removeAttribute("src");
-    if (this.phase !== "idle" || this.opening) this.element.load();
-    this.opening = "";
+    if (this.phase !== "idle" || this.opening || this.prepared) this.element.load();
+    this.opening = this.prepared = "";
     this.video = null;
     this.phase = "idle";
     this.waitingLong = false;
@@ -242,6 +268,17 @@ class Player {
 
   private fetch(url: string): void {
     this.element.src = url;
+    this.begin();
+  }
+
+  /** Whether the browser has begun to. */
+  private isFetching(): boolean {
+    const { networkState } = this.element;
+    return networkState === HTMLMediaElement.NETWORK_LOADING || networkState === HTMLMediaElement.NETWORK_IDLE;
+  }
+
+  /** From where and as it is wanted. */
+  private begin(): void {
     if (this.resumeAt > 0) this.element.currentTime = this.resumeAt;
     if (!this.resumePaused) this.play();
   }
